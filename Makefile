@@ -1,0 +1,63 @@
+# Every target works on a fresh machine with Python 3.11 or newer, git and make:
+# the first one that needs it builds .venv from requirements.lock, whose hashes pip checks.
+#
+#   make demo ARGS="--seconds 20 --check"     arguments are passed on
+#   make test ARGS="tests/schemas -x"
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test test-long check house bench lock system-packages clean
+
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.tocsin-is-ready
+
+# Debian packages that the tests use beside what the wheels bring. None at present.
+SYSTEM_PACKAGES ?=
+
+# The house tests are part of the test suite: `make check test` runs them once, in `test`.
+CHECK_HOUSE := $(if $(filter test,$(MAKECMDGOALS)),,house)
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Build .venv; the other targets do it when it is needed
+
+$(STAMP): requirements.lock pyproject.toml deploy/venv.sh
+	@deploy/venv.sh $(VENV)
+	@touch $@
+
+demo: $(STAMP) ## Run three nodes on this machine and narrate what they share and withhold
+	@$(BIN)/tocsin demo $(ARGS)
+
+test: $(STAMP) ## Run the tests, but for the long ones
+	$(BIN)/python -m pytest -n auto -m "not long" $(ARGS)
+
+test-long: $(STAMP) ## Run the long tests alone
+	$(BIN)/python -m pytest -m long $(ARGS)
+
+check: $(STAMP) ## Lint, format, types, import contracts and house tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(if $(CHECK_HOUSE),$(BIN)/python -m pytest -q tests/house)
+
+house: $(STAMP) ## Run the house tests alone
+	$(BIN)/python -m pytest -q tests/house $(ARGS)
+
+bench: $(STAMP) ## Measure publishing and pulling, in objects per second
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+lock: ## Write the locks anew from pyproject.toml (ARGS=--upgrade takes newer releases)
+	deploy/lock.sh $(ARGS)
+
+system-packages: ## Install what the tests need of the system (as root, where apt is there)
+	@deploy/system-packages.sh $(SYSTEM_PACKAGES)
+
+clean: ## Remove .venv and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

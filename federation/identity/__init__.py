@@ -1,0 +1,1 @@
+"""Node documents, fingerprints, invitations."""

@@ -1,0 +1,1 @@
+"""Labels, sharing decisions and their reasons."""

@@ -1,0 +1,1 @@
+"""Keys, signed envelopes, signed requests."""

@@ -1,0 +1,221 @@
+"""How one peer is asked and told things: the seam between the use-cases and the wire.
+
+``PeerTransport`` has two true implementations, ``HttpPeer`` here and an in-memory one of the
+simulator (ARCHITECTURE 2). Every call is one request: nothing is tried again, since a second
+sending needs a new nonce and the time for it is the caller's plan (``federation.delivery``).
+
+Invariants:
+* addresses are built from the pinned base and from names that we derived, never from anything
+  that a peer wrote into an answer (THREATS 34);
+* what needs no signature carries none; all else is signed anew, for this recipient alone;
+* answers are read by ``peer_answers``; what they carry signed is verified by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from federation.identity.base_address import read_base
+from federation.identity.node_document import read_node_document
+from federation.signing.request_auth import sign_request
+from federation.signing.signer import Signer
+from federation.transport.guarded_http import GuardedHttp
+from federation.transport.peer_answers import (
+    JSON_TYPE,
+    TAXII_ACCEPT,
+    TAXII_TYPE,
+    FeedPage,
+    read_answer,
+    read_objects,
+    read_page,
+)
+from schemas.errors import WireFormatError
+from schemas.identifiers import FeedName, NodeId, is_node_id
+from schemas.strict_json import write_json
+
+MAX_PAGE = 100
+MAX_HEADS = 100
+"""Of one wake-up (PROTOCOL 2.6)."""
+MAX_CHAIN = 1_000
+"""Node documents of one chain; monthly rotation makes some thirty a year."""
+
+_OK, _CREATED, _ACCEPTED = 200, 201, 202
+
+
+class PeerTransport(Protocol):
+    """What a node can ask of one peer and tell it (PROTOCOL 2.6).
+
+    Every method raises ``PeerUnreachable`` when the wire fails, ``PeerState`` when the peer
+    refuses, and ``WireFormatError`` when its answer is malformed.
+    """
+
+    def well_known(self) -> dict[str, Any]:
+        """Ask who answers at this base: ``node_id`` and ``base``, a hint."""
+        ...
+
+    def node_document(
+        self, version: int | None = None, node_id: NodeId | None = None
+    ) -> dict[str, Any]:
+        """Fetch a node document: the newest or nth, of this peer or of another node."""
+        ...
+
+    def node_documents_chain(self, node_id: NodeId | None = None) -> list[dict[str, Any]]:
+        """Fetch all node documents 1 to n, for ``pin_chain``."""
+        ...
+
+    def heads(self, feed: FeedName | None = None) -> list[dict[str, Any]]:
+        """Fetch the newest heads that the peer holds, of all feeds or of one."""
+        ...
+
+    def collections(self) -> list[dict[str, Any]]:
+        """List the feeds that the peer shows to this node."""
+        ...
+
+    def page(self, feed: FeedName, after_seq: int, limit: int = MAX_PAGE) -> FeedPage:
+        """Fetch the entries after ``after_seq``.
+
+        Raises:
+            ChainBroken: ``E_CURSOR_STALL`` or ``E_FEED`` (see ``read_page``).
+        """
+        ...
+
+    def wake(self, heads: Sequence[object]) -> None:
+        """Tell the peer which heads there are now."""
+        ...
+
+    def pair(self, body: bytes) -> dict[str, Any]:
+        """Hand in a pairing body; the answer names the peer's node id."""
+        ...
+
+
+class HttpPeer:
+    """One peer over HTTP; cheap to make, and as safe to share between threads as its parts.
+
+    Args:
+        base: the peer's base from its pinned document or the invitation, with the path ``/``.
+        recipient: the peer's node id; a request signed for it is good nowhere else.
+        signer: an own key of the purpose ``http``.
+        http: the outbound module.
+        now: the clock that signatures state.
+        nonce: gives 16 to 48 new random bytes at each call.
+
+    Raises:
+        WireFormatError: ``E_SCHEMA`` for a base that is not of the protocol's form.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        recipient: NodeId,
+        *,
+        signer: Signer,
+        http: GuardedHttp,
+        now: Callable[[], datetime],
+        nonce: Callable[[], bytes],
+    ) -> None:
+        self._base = read_base(base)
+        self._recipient = recipient
+        self._signer = signer
+        self._http = http
+        self._now = now
+        self._nonce = nonce
+
+    def well_known(self) -> dict[str, Any]:
+        """Ask who answers at this base; unsigned, and a hint only."""
+        value = self._get(".well-known/tocsin", signed=False)
+        if not is_node_id(value.get("node_id")) or not isinstance(value.get("base"), str):
+            raise WireFormatError("E_SCHEMA", "not an answer of a Tocsin hub")
+        return value
+
+    def node_document(
+        self, version: int | None = None, node_id: NodeId | None = None
+    ) -> dict[str, Any]:
+        """Fetch a node document.
+
+        Args:
+            version: the nth document instead of the newest.
+            node_id: another node's, which only a paired reader of its feeds gets; so signed.
+        """
+        query = [] if version is None else [f"version={version}"]
+        if node_id is not None:
+            query.append(f"id={node_id}")
+        path = "federation/v1/node" + ("?" + "&".join(query) if query else "")
+        return self._get(path, signed=node_id is not None)
+
+    def node_documents_chain(self, node_id: NodeId | None = None) -> list[dict[str, Any]]:
+        """Fetch all node documents 1 to n; the newest says what n is.
+
+        Nothing is verified but the shape: the caller gives them to ``pin_chain``.
+        """
+        newest = self.node_document(node_id=node_id)
+        last = read_node_document(newest).version
+        if last > MAX_CHAIN:
+            raise WireFormatError("E_SCHEMA", f"a chain of over {MAX_CHAIN} node documents")
+        earlier = [self.node_document(version, node_id) for version in range(1, last)]
+        return [*earlier, newest]
+
+    def heads(self, feed: FeedName | None = None) -> list[dict[str, Any]]:
+        """Fetch the newest heads that the peer holds."""
+        query = "" if feed is None else f"?feed={feed}"
+        return read_objects(self._get(f"federation/v1/heads{query}"), "heads")
+
+    def collections(self) -> list[dict[str, Any]]:
+        """List the feeds that the peer shows to this node (TAXII 2.1 §5.1)."""
+        value = self._get("taxii2/fed/collections/", media_type=TAXII_TYPE)
+        return read_objects(value, "collections")
+
+    def page(self, feed: FeedName, after_seq: int, limit: int = MAX_PAGE) -> FeedPage:
+        """Fetch the entries after ``after_seq``, 1 to 100 of them (TAXII 2.1 §5.4)."""
+        limit = max(1, min(limit, MAX_PAGE))
+        value = self._get(
+            f"taxii2/fed/collections/{feed.collection_id}/objects/?next=seq:{after_seq}&limit={limit}",
+            media_type=TAXII_TYPE,
+        )
+        return read_page(value, feed=feed, after_seq=after_seq, limit=limit)
+
+    def wake(self, heads: Sequence[object]) -> None:
+        """Tell the peer which heads there are now; signed heads only, never a URL."""
+        for start in range(0, len(heads), MAX_HEADS):
+            body = write_json({"heads": list(heads[start : start + MAX_HEADS])})
+            self._post("federation/v1/wake", body, expected=_ACCEPTED)
+
+    def pair(self, body: bytes) -> dict[str, Any]:
+        """Hand in a pairing body (PROTOCOL 4.5).
+
+        Raises:
+            WireFormatError: ``E_SCHEMA`` when the answer names another node than the invitation.
+        """
+        value = self._post("federation/v1/pair", body, expected=_CREATED)
+        if value.get("v") != 1 or value.get("node_id") != self._recipient:
+            raise WireFormatError("E_SCHEMA", "the answer to the pairing names another node")
+        return value
+
+    def _get(
+        self, path: str, *, signed: bool = True, media_type: str = JSON_TYPE
+    ) -> dict[str, Any]:
+        accept = TAXII_ACCEPT if media_type == TAXII_TYPE else media_type
+        headers = {"Accept": accept}
+        url = self._base + path
+        if signed:
+            headers |= self._sign("GET", url, None)
+        answer = self._http.request("GET", url, headers=headers)
+        return read_answer(answer, expected=_OK, media_type=media_type)
+
+    def _post(self, path: str, body: bytes, *, expected: int) -> dict[str, Any]:
+        url = self._base + path
+        headers = {"Accept": JSON_TYPE, "Content-Type": JSON_TYPE, **self._sign("POST", url, body)}
+        answer = self._http.request("POST", url, headers=headers, body=body)
+        return read_answer(answer, expected=expected, media_type=JSON_TYPE)
+
+    def _sign(self, method: str, url: str, body: bytes | None) -> Mapping[str, str]:
+        return sign_request(
+            method=method,
+            url=url,
+            body=body,
+            recipient=self._recipient,
+            signer=self._signer,
+            created=self._now(),
+            nonce=self._nonce(),
+        )

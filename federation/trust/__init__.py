@@ -1,0 +1,1 @@
+"""Trust presets and what they fill in."""

@@ -1,0 +1,1 @@
+"""The node: doors, rooms and the store, over the federation's rules."""

@@ -1,0 +1,1 @@
+"""Publish, receive, read and withdraw: what goes through the feeds."""

@@ -1,0 +1,355 @@
+"""The one serialised write of a publication: settle, cut, seal, store, show, wake.
+
+Invariants:
+* an entry, its objects and their views are committed together or not at all;
+* an object never stands at two labels: a live one is not published again under another;
+* what is sealed resolves for everybody who may read the entry (PROTOCOL 3.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from federation.feeds.printed_labels import UNPRINTED_TYPES
+from federation.feeds.writing import policy_members
+from federation.policy.closure import find_leaks, references_of
+from federation.policy.sharing import decide_feed_read
+from hub.exchange import visible
+from hub.exchange.marking import write_label
+from hub.exchange.object_rows import audience_of, draft_row, open_label
+from hub.exchange.own_feeds import append_entry
+from hub.exchange.publishing_order import MAX_OBJECTS, Prepared, in_entries
+from hub.imports.drafts import Draft
+from hub.node import Node
+from hub.peers.known_nodes import pinned
+from hub.peers.standing import standing_of
+from hub.storage.queries import objects as stored_objects
+from hub.storage.queries.audit import store_event
+from hub.storage.queries.feeds import find_feed
+from hub.storage.queries.jobs import request_job
+from hub.storage.queries.objects import ObjectRow
+from hub.storage.queries.peers import PeerRow
+from hub.storage.transaction import Transaction
+from schemas.identifiers import FeedName
+from schemas.markings import EffectiveLabel, Tlp, tlp2_marking_definition
+from schemas.strict_json import strict_loads, write_json
+
+RESERVED = 2
+"""Places in an entry kept for the grouping and the label's definition."""
+ENTRIES_A_WRITE = 64
+"""A long publication is committed in parts, so that readers and pulls get their turn."""
+
+
+@dataclass(slots=True)
+class StoredPublication:
+    """What the write did; grows part by part."""
+
+    feeds: tuple[str, ...]
+    unchanged: int = 0
+    entries: int = 0
+    refused: list[tuple[str, str, str, str]] = field(default_factory=list)
+    stix_ids: dict[str, None] = field(default_factory=dict)
+
+    def refuse(self, stix_id: str, code: str, detail: str, remedy: str) -> None:
+        """Note one object that was not sealed, once however many feeds it was meant for."""
+        reason = (stix_id, code, detail, remedy)
+        if reason not in self.refused:
+            self.refused.append(reason)
+
+
+class _DryRun(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The part of a request that the store needs; see ``publish.PublishRequest``."""
+
+    tlp: Tlp
+    feeds: tuple[FeedName, ...]
+    wrap: Callable[[Sequence[Mapping[str, object]]], Draft] | None
+    exercise: bool
+    on_behalf_of: str | None
+    lineage: tuple[str, ...]
+    dry_run: bool
+    actor: str
+    progress: Callable[[int], None]
+
+
+def store_publication(
+    node: Node, publication: Publication, prepared: Sequence[Prepared], peers: Sequence[PeerRow]
+) -> StoredPublication:
+    """Store a publication part by part, each part in one write."""
+    outcome = StoredPublication(feeds=tuple(str(feed) for feed in publication.feeds))
+    for part in _parts(prepared, outcome):
+        try:
+            with node.database.write() as tx:
+                _PartWrite(tx, node, publication, outcome).store(part, peers)
+                if publication.dry_run:
+                    raise _DryRun
+        except _DryRun:
+            pass
+        publication.progress(sum(len(entry) for entry in part))
+    return outcome
+
+
+def _parts(
+    prepared: Sequence[Prepared], outcome: StoredPublication
+) -> list[list[tuple[Prepared, ...]]]:
+    remaining = list(prepared)
+    while True:
+        try:
+            entries = in_entries(remaining, room=MAX_OBJECTS - RESERVED)
+            break
+        except ValueError as error:
+            # It cannot be sealed with what it refers to; what refers to it is refused later.
+            outcome.refuse(str(error), "E_TOO_BIG", "does not fit into one entry", "Split it.")
+            remaining = [item for item in remaining if item.stix_id != str(error)]
+    return [
+        entries[start : start + ENTRIES_A_WRITE]
+        for start in range(0, len(entries), ENTRIES_A_WRITE)
+    ]
+
+
+class _PartWrite:
+    """One write: what is held of the part's ids, and what is new."""
+
+    def __init__(
+        self, tx: Transaction, node: Node, publication: Publication, outcome: StoredPublication
+    ) -> None:
+        self.tx = tx
+        self.node = node
+        self.publication = publication
+        self.outcome = outcome
+        self.now: datetime = node.now()
+        self.own = pinned(tx, node.node_id)
+        self.claims: dict[str, list[ObjectRow]] = {}
+        self.contents: dict[int, bytes] = {}
+        self.carried: dict[int, set[str]] = {}
+        self.new: dict[int, ObjectRow] = {}
+        self.links: list[tuple[int, int, int]] = []
+
+    def store(self, part: Sequence[tuple[Prepared, ...]], peers: Sequence[PeerRow]) -> None:
+        """Settle, seal and store every entry of the part in every feed."""
+        definition = _definition_of(self.publication.tlp)
+        ids = {item.stix_id for entry in part for item in entry} | {definition.stix_id}
+        refs = {ref for entry in part for item in entry for ref in references_of(item.value)}
+        self._load(ids | refs)
+        for entry in part:
+            settled = [item for item in entry if self._settles(item)]
+            for feed in self.publication.feeds:
+                self._store_entry(settled, feed, definition)
+        stored_objects.store_objects(
+            self.tx, [(row, self.contents[number]) for number, row in self.new.items()]
+        )
+        stored_objects.store_carried(self.tx, self.links)
+        visible.show(self.tx, list(self.new.values()), self.contents, self.now)
+        self._wake(peers)
+        store_event(
+            self.tx,
+            self.now,
+            self.publication.actor,
+            "PUBLISHED",
+            tlp=self.publication.tlp.wire,
+            feeds=[str(feed) for feed in self.publication.feeds],
+            objects=len(self.new),
+        )
+
+    def _load(self, ids: Iterable[str]) -> None:
+        for stix_id, claims in stored_objects.claims_of(self.tx, ids).items():
+            mine = [row for row in claims if row.origin == self.node.node_id]
+            if mine:
+                self.claims[stix_id] = mine
+        rows = [claims[-1].object_row for claims in self.claims.values()]
+        self.contents.update(stored_objects.contents_of(self.tx, rows))
+        for carriage in stored_objects.carriages_of(self.tx, rows):
+            self.carried.setdefault(carriage.object_row, set()).add(carriage.feed)
+
+    def _settles(self, item: Prepared) -> bool:
+        """Tell whether an object may be sealed beside what is held of its id; else refuse it."""
+        held = self._newest(item.stix_id)
+        if held is None:
+            return True
+        if held.state == "withdrawn" or held.revoked:
+            self.outcome.refuse(
+                item.stix_id, "E_WITHDRAWN", "it was withdrawn", "Publish it under a new id."
+            )
+            return False
+        draft = draft_row(item.value, origin=self.node.node_id, now=self.now)
+        if draft.version == held.version and self._same_content(item, held):
+            if item.value["type"] in UNPRINTED_TYPES or held.tlp == self.publication.tlp:
+                return True
+            if held.tlp < self.publication.tlp:
+                self.outcome.unchanged += 1  # whoever may read this may read that already
+                return False
+        if held.tlp != self.publication.tlp:
+            self.outcome.refuse(
+                item.stix_id,
+                "E_LABEL_LIVE",
+                f"it is live at TLP:{Tlp(held.tlp).wire.upper()}",
+                "Withdraw it there first and publish it under a new id.",
+            )
+            return False
+        if (
+            draft.version_at is None
+            or held.version_at is None
+            or draft.version_at <= held.version_at
+        ):
+            self.outcome.refuse(
+                item.stix_id,
+                "E_STALE_MODIFIED",
+                f"version {held.version} is published already, with other content",
+                "Raise `modified`.",
+            )
+            return False
+        return True
+
+    def _same_content(self, item: Prepared, held: ObjectRow) -> bool:
+        content = self.contents[held.object_row]
+        if item.raw == content:
+            return True
+        # The same object under a laxer label differs in its TLP mark alone.
+        return held.tlp < self.publication.tlp and write_json(
+            write_label(strict_loads(content), self.publication.tlp, self._definitions())
+        ) == write_json(item.value)
+
+    def _definitions(self) -> dict[str, Mapping[str, object]]:
+        return {
+            stix_id: strict_loads(self.contents[claims[-1].object_row])
+            for stix_id, claims in self.claims.items()
+            if stix_id.startswith("marking-definition--") and claims[-1].object_row in self.contents
+        }
+
+    def _store_entry(
+        self, settled: Sequence[Prepared], feed: FeedName, definition: Prepared
+    ) -> None:
+        missing = [item for item in settled if not self._is_carried(item, feed)]
+        if feed == self.publication.feeds[0]:
+            self.outcome.unchanged += len(settled) - len(missing)
+        closed = self._closed(missing, feed)
+        if not closed:
+            return
+        wrapped = list(closed)
+        if self.publication.wrap is not None:
+            wrapped.append(self._grouping(closed))
+        if not self._is_carried(definition, feed):
+            wrapped.insert(0, definition)
+        idn = {item.stix_id: item.idn for item in wrapped if item.idn is not None}
+        appended = append_entry(
+            self.tx,
+            self.node,
+            feed,
+            kind="put",
+            policy=self._policy(feed),
+            now=self.now,
+            objects=[item.raw for item in wrapped],
+            members={"idn": idn or None, "src": list(self.publication.lineage)},
+        )
+        self.outcome.entries += 1
+        self.outcome.stix_ids.update(dict.fromkeys(item.stix_id for item in closed))
+        for item in wrapped:
+            row = self._row_of(item)
+            self.links.append((appended.feed_row, appended.seq, row.object_row))
+            self.carried.setdefault(row.object_row, set()).add(str(feed))
+
+    def _closed(self, items: Sequence[Prepared], feed: FeedName) -> list[Prepared]:
+        """Leave out objects that refer to what the feed's readers may not see (PROTOCOL 3.4)."""
+        remaining = list(items)
+        while remaining:
+            label = EffectiveLabel(self.publication.tlp, audience_of([str(feed)]))
+            leaks = find_leaks(
+                [item.value for item in remaining],
+                {item.stix_id: label for item in remaining},
+                self._label_of,
+                frozenset(self.own.identities),
+            )
+            if not leaks:
+                break
+            for leak in leaks:
+                self.outcome.refuse(
+                    leak.stix_id,
+                    "E_REF_LEAK",
+                    f"it refers to {leak.ref} ({leak.why})",
+                    "Publish what it refers to along with it, or drop the reference.",
+                )
+            leaking = {leak.stix_id for leak in leaks}
+            remaining = [item for item in remaining if item.stix_id not in leaking]
+        return remaining
+
+    def _label_of(self, stix_id: str) -> EffectiveLabel | None:
+        row = self._newest(stix_id)
+        if row is None or row.state != "accepted":
+            return None
+        return open_label(row, self.carried.get(row.object_row, ()))
+
+    def _newest(self, stix_id: str) -> ObjectRow | None:
+        claims = self.claims.get(stix_id)
+        return claims[-1] if claims else None
+
+    def _is_carried(self, item: Prepared, feed: FeedName) -> bool:
+        row = self._newest(item.stix_id)
+        return (
+            row is not None
+            and str(feed) in self.carried.get(row.object_row, ())
+            and self.contents.get(row.object_row) == item.raw
+        )
+
+    def _grouping(self, items: Sequence[Prepared]) -> Prepared:
+        assert self.publication.wrap is not None  # noqa: S101 - narrowed for mypy
+        draft = self.publication.wrap([item.value for item in items])
+        value = write_label(draft.value, self.publication.tlp, {})
+        return Prepared(str(value["id"]), value, write_json(value), draft.idn_name)
+
+    def _policy(self, feed: FeedName) -> dict[str, object]:
+        held = find_feed(self.tx, feed)
+        defaults = {"clear": "public", "green": self.node.own.green_relay}
+        relay = (held.relay if held else None) or defaults.get(feed.kind, "none")
+        policy = policy_members(self.publication.tlp, relay=relay)
+        if self.publication.exercise:
+            policy["exercise"] = True
+        if self.publication.on_behalf_of:
+            policy["on_behalf_of"] = self.publication.on_behalf_of
+        return policy
+
+    def _row_of(self, item: Prepared) -> ObjectRow:
+        """Return the stored row of an object, or make the row of a new version."""
+        held = self._newest(item.stix_id)
+        if held is not None and self.contents.get(held.object_row) == item.raw:
+            return held
+        row = draft_row(
+            item.value,
+            origin=self.node.node_id,
+            now=self.now,
+            object_row=stored_objects.claim_object_rows(self.tx, 1),
+            tlp=self.publication.tlp,
+            exercise=self.publication.exercise,
+            idn=item.idn,
+            pinned=self.own,
+            state="exercise" if self.publication.exercise else "accepted",
+        )
+        self.new[row.object_row] = row
+        self.contents[row.object_row] = item.raw
+        self.claims.setdefault(item.stix_id, []).append(row)
+        return row
+
+    def _wake(self, peers: Sequence[PeerRow]) -> None:
+        """Ask for a wake-up of every peer that may read what has just grown."""
+        for peer in peers:
+            standing = standing_of(peer)
+            for feed in self.publication.feeds:
+                held = find_feed(self.tx, feed)
+                if held is None:
+                    continue
+                decision = decide_feed_read(
+                    feed, highest=Tlp(held.highest_tlp), peer=standing, named=True
+                )
+                if decision.allowed:
+                    request_job(self.tx, "wake", peer.node_id, self.now)
+                    break
+
+
+def _definition_of(tlp: Tlp) -> Prepared:
+    value = tlp2_marking_definition(tlp)
+    return Prepared(tlp.marking_id, value, write_json(value))

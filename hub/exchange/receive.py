@@ -1,0 +1,275 @@
+"""Receive a page of a feed: the receiver's order of checks, and one transaction (PROTOCOL 2.4).
+
+The steps, in the order of the specification:
+ (1) open each entry: size, type, keys, signature, strict JSON, key times, feed; no lock is held;
+ (2) judge the content alone: kind, policy, objects, markings;
+ (3) in one serialised write, entry by entry: place in the chain, relay rule; then what needs the
+     store: references, ownership, version order, the trust gate;
+ (4) entry, objects, views and cursor are committed together.
+A failure of (1) or of the place in the chain stops the feed before that entry; a failure of the
+content is stored with its code and the chain advances, or one bad entry would block the feed.
+
+What the caller does: choose the peer, fetch the page, compare the end of the chain with the head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from federation.errors import ChainBroken, ContentRejected, EntryDeferred, SignatureRejected
+from federation.feeds.chain import ChainState, Step, advance, decide_next
+from federation.feeds.entry import OpenedEntry, open_entry
+from federation.feeds.heads import decide_relay_page, open_relay_head
+from federation.feeds.records import check_hints, entry_record
+from federation.identity.node_document import PinnedNode
+from federation.transport.peer_answers import FeedPage
+from hub.exchange.received_content import JudgedContent, judge_content
+from hub.exchange.received_objects import ReceivedObjects
+from hub.node import Node
+from hub.peers.known_nodes import pinned
+from hub.peers.standing import daily_limit_of
+from hub.storage.queries import feeds as stored
+from hub.storage.queries.feeds import EntryRow, FeedRow
+from hub.storage.queries.peers import PeerRow, count_objects_today, find_peer, objects_today
+from hub.storage.transaction import Transaction
+from schemas.errors import TocsinError, WireFormatError
+from schemas.identifiers import EntryHash, FeedName
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What one page brought.
+
+    Args:
+        entries: how many entries advanced the chain.
+        accepted: objects that readers see now.
+        quarantined: objects that wait for a person.
+        rejected: entries whose content was rejected.
+        duplicates: entries that were held already.
+        last_seq: where the chain stands.
+        error: what stopped the feed, or None; what came before it is committed.
+    """
+
+    entries: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    last_seq: int = 0
+    error: TocsinError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    entry: OpenedEntry
+    content: JudgedContent | ContentRejected
+
+
+def receive_page(node: Node, *, feed: FeedName, sender: PeerRow, page: FeedPage) -> Received:
+    """Take in one page of a feed from a peer.
+
+    Args:
+        feed: the feed that was asked for.
+        sender: the peer that handed the page over; the origin, or a relay.
+        page: the page as the peer answered.
+
+    Returns:
+        The counts and, where the feed stopped, the error. An error is also returned and not
+        raised when nothing at all could be stored, so that other feeds go on.
+    """
+    with node.database.read() as tx:
+        origin = pinned(tx, feed.node_id)
+        relay = origin if sender.node_id == feed.node_id else pinned(tx, sender.node_id)
+    judged, error = _open_and_judge(page.objects, origin, feed)
+    with node.database.write() as tx:
+        return _PageWrite(tx, node, origin, feed, sender).store(judged, error, page, relay)
+
+
+def _open_and_judge(
+    objects: Sequence[Mapping[str, object]], origin: PinnedNode, feed: FeedName
+) -> tuple[list[_Judged], TocsinError | None]:
+    """Do all that needs no store; stop at the first entry that cannot be trusted."""
+    judged: list[_Judged] = []
+    for value in objects:
+        try:
+            entry = open_entry(value.get("dsse"), pinned=origin, feed=feed)
+            check_hints(value, entry)
+        except (WireFormatError, SignatureRejected, ChainBroken) as error:
+            return judged, error
+        content: JudgedContent | ContentRejected
+        try:
+            content = judge_content(entry, origin)
+        except ContentRejected as rejected:
+            content = rejected
+        judged.append(_Judged(entry, content))
+    return judged, None
+
+
+class _PageWrite:
+    """One write that takes in a page."""
+
+    def __init__(
+        self, tx: Transaction, node: Node, origin: PinnedNode, feed: FeedName, sender: PeerRow
+    ) -> None:
+        self.tx = tx
+        self.node = node
+        self.origin = origin
+        self.feed = feed
+        self.sender = sender
+        self.now: datetime = node.now()
+        self.held: FeedRow = stored.find_feed(tx, feed) or stored.create_feed(tx, feed, own=False)
+        self.via_relay = sender.node_id != feed.node_id
+        self.rows: list[EntryRow] = []
+        self.counts = Received(last_seq=self.held.last_seq)
+
+    def store(
+        self,
+        judged: Sequence[_Judged],
+        error: TocsinError | None,
+        page: FeedPage,
+        relay: PinnedNode,
+    ) -> Received:
+        """Place, judge and store entry by entry; return the counts and what stopped it."""
+        state = self._state()
+        known = stored.entry_hashes(
+            self.tx, self.held.feed_row, [item.entry.header.seq for item in judged]
+        )
+        objects = ReceivedObjects(self.tx, self.node, self.origin, self.held, self.now)
+        objects.load([j.content for j in judged if isinstance(j.content, JudgedContent)])
+        try:
+            if self.via_relay and judged:
+                self._check_relay_head(page, relay, judged, known)
+            for item in judged:
+                self._check_quota(item, objects)
+                step = decide_next(
+                    state,
+                    item.entry,
+                    now=self.now,
+                    known_hash=known.get(item.entry.header.seq),
+                    via_relay=self.via_relay,
+                )
+                if step is Step.DUPLICATE:
+                    self.counts = replace(self.counts, duplicates=self.counts.duplicates + 1)
+                    continue
+                self._take(item, objects)
+                state = advance(state, item.entry)
+        except (ChainBroken, EntryDeferred) as stopped:
+            error = stopped
+        self._store(state, objects)
+        return replace(
+            self.counts,
+            accepted=objects.accepted,
+            quarantined=objects.quarantined,
+            last_seq=state.seq,
+            error=error,
+        )
+
+    def _state(self) -> ChainState:
+        held = self.held
+        return ChainState(
+            feed=self.feed,
+            seq=held.last_seq,
+            hash=held.last_hash,
+            ts=held.last_ts,
+            relay=held.relay,
+            closed=held.state == "closed",
+            frozen=held.state == "frozen",
+        )
+
+    def _check_relay_head(
+        self,
+        page: FeedPage,
+        relay: PinnedNode,
+        judged: Sequence[_Judged],
+        known: Mapping[int, EntryHash],
+    ) -> None:
+        """Refuse a relayed page without the relay's own signature under it (PROTOCOL 2.5)."""
+        try:
+            head = (
+                None
+                if page.relay_head is None
+                else open_relay_head(page.relay_head, relay=relay, feed=self.feed)
+            )
+        except (WireFormatError, SignatureRejected) as error:
+            raise ChainBroken("E_RELAY_FORBIDDEN", f"relay head: {error}") from None
+        chain = {**known, **{item.entry.header.seq: item.entry.hash for item in judged}}
+        last = judged[-1].entry
+        decide_relay_page(
+            head,
+            last_seq=last.header.seq,
+            last_hash=last.hash,
+            chain_hash_at=chain.get,
+            now=self.now,
+        )
+
+    def _check_quota(self, item: _Judged, objects: ReceivedObjects) -> None:
+        """Stop before what exceeds the origin's daily limit; it is taken tomorrow, not lost."""
+        peer = find_peer(self.tx, self.feed.node_id)
+        limit = daily_limit_of(peer) if peer is not None else UNKNOWN_ORIGIN_LIMIT
+        day = self.now.date().isoformat()
+        count = len(item.content.objects) if isinstance(item.content, JudgedContent) else 0
+        if objects_today(self.tx, self.feed.node_id, day) + objects.taken + count > limit:
+            raise EntryDeferred(
+                "E_QUOTA",
+                f"the origin's limit of {limit} objects a day is reached",
+                "It goes on tomorrow; `tocsin peer set PEER --limit N` raises it.",
+            )
+
+    def _take(self, item: _Judged, objects: ReceivedObjects) -> None:
+        """Judge the content against the store, and keep the entry whatever comes out."""
+        entry = item.entry
+        code: str | None = None
+        exercise = False
+        tlp: int | None = None
+        if isinstance(item.content, ContentRejected):
+            code = item.content.code
+        else:
+            exercise, tlp = item.content.exercise, item.content.tlp
+            try:
+                objects.admit(entry, item.content)
+            except ContentRejected as rejected:
+                code = rejected.code
+        if code is not None:
+            self.counts = replace(self.counts, rejected=self.counts.rejected + 1)
+        self.counts = replace(self.counts, entries=self.counts.entries + 1)
+        header = entry.header
+        self.rows.append(
+            EntryRow(
+                feed_row=self.held.feed_row,
+                seq=header.seq,
+                hash=entry.hash,
+                kind=header.kind,
+                tlp=tlp,
+                state="stored" if code is None else "rejected",
+                code=code,
+                exercise=exercise,
+                ts=header.ts,
+                record=entry_record(self.feed, header.seq, header.ts, entry.envelope),
+                sender=self.sender.node_id,
+                received_at=self.now,
+            )
+        )
+
+    def _store(self, state: ChainState, objects: ReceivedObjects) -> None:
+        if not self.rows:
+            return
+        stored.store_entries(self.tx, self.rows)
+        objects.store()
+        count_objects_today(self.tx, self.feed.node_id, self.now.date().isoformat(), objects.taken)
+        stored.update_feed(
+            self.tx,
+            self.held.feed_row,
+            last_seq=state.seq,
+            last_hash=state.hash,
+            last_ts=state.ts,
+            relay=state.relay,
+            state="closed" if state.closed else self.held.state,
+            relay_stopped=self.held.relay_stopped or objects.taken_back,
+            highest_tlp=max([self.held.highest_tlp, *(r.tlp for r in self.rows if r.tlp)]),
+        )
+
+
+UNKNOWN_ORIGIN_LIMIT = 500
+"""Objects a day of an origin that is no peer: those of trust ``known`` (PROTOCOL 4.1)."""

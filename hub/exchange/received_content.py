@@ -1,0 +1,121 @@
+"""Judge an entry's content alone: what every node decides alike from the same bytes.
+
+Content level (PROTOCOL 2.4): all that is raised here is ``ContentRejected``; the entry is stored
+as rejected and the chain advances. What needs the store comes after (``received_objects``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from federation.errors import ContentRejected
+from federation.feeds.carried_objects import CarriedObject
+from federation.feeds.content import EntryContent, check_modified, read_content
+from federation.feeds.entry import OpenedEntry
+from federation.feeds.ownership import claim_strength
+from federation.feeds.printed_labels import check_printed
+from federation.identity.node_document import PinnedNode
+from federation.policy.labels import effective_label
+from schemas.errors import WireFormatError
+from schemas.markings import Tlp
+from schemas.stix.sco_ids import deterministic_sco_id
+from schemas.stix.validation import check_object
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedObject:
+    """One object that is sound in itself.
+
+    Args:
+        raw: the very bytes inside the signed payload.
+        value: what they parse to.
+        tlp: the effective label, at least the entry's.
+        unknown_marking: a marking on it is not understood; it waits for a person.
+        strength: how strong the origin's claim to the id is.
+        idn: the name that proves the id, if the entry gives one.
+    """
+
+    raw: bytes
+    value: Mapping[str, object]
+    tlp: Tlp
+    unknown_marking: bool
+    strength: int
+    idn: str | None
+
+    @property
+    def stix_id(self) -> str:
+        """The object's id."""
+        return str(self.value["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedContent:
+    """An entry whose content is sound in itself."""
+
+    content: EntryContent
+    objects: tuple[JudgedObject, ...]
+
+    @property
+    def exercise(self) -> bool:
+        """Whether it reaches no original, verdict, export or alarm."""
+        return self.content.policy.exercise
+
+    @property
+    def tlp(self) -> Tlp | None:
+        """The entry's label; None for a sealed one."""
+        return self.content.policy.tlp
+
+
+def judge_content(entry: OpenedEntry, origin: PinnedNode) -> JudgedContent:
+    """Judge kind, policy, objects, markings and claims, in this order (PROTOCOL 2.4).
+
+    Raises:
+        ContentRejected: with the code of the first failure.
+    """
+    # 1. Kind, policy, members.
+    content = read_content(entry)
+    # 2. to 4. Schema, printed labels, versions and claims of each object.
+    definitions = {
+        carried.stix_id: carried.value
+        for carried in content.objects
+        if carried.value.get("type") == "marking-definition"
+    }
+    objects = tuple(
+        _judge_object(carried, entry, content, origin, definitions) for carried in content.objects
+    )
+    return JudgedContent(content, objects)
+
+
+def _judge_object(
+    carried: CarriedObject,
+    entry: OpenedEntry,
+    content: EntryContent,
+    origin: PinnedNode,
+    definitions: Mapping[str, Mapping[str, object]],
+) -> JudgedObject:
+    value = carried.value
+    tlp = content.policy.tlp
+    if tlp is None:
+        raise ContentRejected("E_POLICY", "objects in the open under a sealed policy")
+    try:
+        check_object(value)
+        expected = deterministic_sco_id(value)
+    except WireFormatError as error:
+        raise ContentRejected(
+            error.code, f"{carried.stix_id}: {error.detail}", error.remedy, stix_id=carried.stix_id
+        ) from None
+    if expected is not None and expected != carried.stix_id:
+        # An observable's id is computed from its value: another id would hide what it is about.
+        raise ContentRejected("E_SCHEMA", f"{carried.stix_id} is not the id of its value")
+    check_printed(value, tlp)
+    check_modified(value, entry.header.ts)
+    finding = effective_label(value, tlp, definitions)
+    return JudgedObject(
+        raw=carried.raw,
+        value=value,
+        tlp=max(finding.label.tlp, tlp),
+        unknown_marking=bool(finding.unknown_markings),
+        strength=claim_strength(carried.stix_id, value, content.idn, origin),
+        idn=content.idn.get(carried.stix_id),
+    )

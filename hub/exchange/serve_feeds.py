@@ -1,0 +1,260 @@
+"""Serve feeds to a peer: what it may know of, the pages, the heads (PROTOCOL 2.6).
+
+Invariants:
+* a peer reads a feed whole or not at all; what it may not read does not exist: one answer, found
+  by the same statements, whether the feed is unknown or not for it (THREATS 46);
+* a page is one snapshot and a join of stored bytes, never a parse and a dump;
+* a foreign feed carries our signature over how far we serve it (relay head), so that serving
+  what must not be relayed would be our own signed confession;
+* what a blocked or suspended origin wrote is not relayed, nor what its origin took back.
+
+Decides nothing by itself: ``sharing.decide_feed_read`` and ``redistribution.decide_relay`` do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from federation.feeds.heads import relay_head_payload
+from federation.policy.decision import Decision
+from federation.policy.redistribution import decide_relay
+from federation.policy.sharing import decide_feed_read
+from federation.signing.signer import seal
+from hub.errors import NotFound
+from hub.node import Node
+from hub.peers.admit import is_reading
+from hub.peers.node_documents import find_document, own_base
+from hub.peers.standing import standing_of
+from hub.storage.queries.feeds import (
+    FeedRow,
+    find_feed_of_collection,
+    list_feeds,
+    records_after,
+)
+from hub.storage.queries.peers import PeerRow, find_peer, list_peers
+from hub.storage.transaction import Transaction
+from schemas.errors import WireFormatError
+from schemas.identifiers import FeedName, NodeId, direct_audience
+from schemas.markings import Tlp
+from schemas.signed_envelope import RELAY_HEAD_TYPE
+from schemas.strict_json import MAX_BODY_BYTES, MAX_INTEGER
+
+TAXII_TYPE = "application/taxii+json;version=2.1"
+MAX_PAGE = 100
+_BATCH = 16
+"""Records read at a time, so that a page of large entries does not load those it has no room for."""
+_ROOM_FOR_HEADS = 16_384
+_CURSOR = re.compile(r"seq:(0|[1-9][0-9]{0,15})")
+_LIMIT = re.compile(r"[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which part of a feed is asked for."""
+
+    after_seq: int
+    limit: int
+
+
+def read_page_request(parameters: Iterable[tuple[str, str]]) -> PageRequest:
+    """Read ``next`` and ``limit``; no other parameter, since a filtered page has gaps.
+
+    Raises:
+        WireFormatError: ``E_SCHEMA``.
+    """
+    given = list(parameters)
+    values = dict(given)
+    if len(values) != len(given) or not values.keys() <= {"next", "limit"}:
+        raise WireFormatError("E_SCHEMA", "a feed takes next and limit, once each, and no other")
+    cursor = _CURSOR.fullmatch(values.get("next", "seq:0"))
+    limit = _LIMIT.fullmatch(values.get("limit", str(MAX_PAGE)))
+    if cursor is None or limit is None or int(cursor[1]) > MAX_INTEGER:
+        raise WireFormatError("E_SCHEMA", "next is seq:<n> in decimal, limit a number from 1")
+    return PageRequest(int(cursor[1]), min(int(limit[0]), MAX_PAGE))
+
+
+def discovery_for_peer(node: Node, peer: PeerRow) -> dict[str, object]:
+    """Build the discovery resource for a peer: the fed root alone (PROTOCOL 2.6)."""
+    del peer  # every peer has the same root, and no peer another
+    with node.database.read() as tx:
+        base = own_base(tx, node)
+    root = f"{base}taxii2/fed/"
+    return {"title": "Tocsin", "default": root, "api_roots": [root]}
+
+
+def fed_api_root() -> dict[str, object]:
+    """Build the API root resource of the fed root (TAXII 2.1 §4.2)."""
+    return {
+        "title": "Feeds for peers",
+        "versions": [TAXII_TYPE],
+        "max_content_length": MAX_BODY_BYTES,
+    }
+
+
+def list_collections_for(node: Node, peer: PeerRow) -> dict[str, object]:
+    """List the feeds that a peer may know of, as TAXII collections (TAXII 2.1 §5.1)."""
+    with node.database.read() as tx:
+        feeds = _listed_feeds(tx, node, peer)
+    collections = [_collection(feed) for feed in feeds]
+    return {"collections": collections} if collections else {}
+
+
+def find_collection_for(node: Node, peer: PeerRow, collection_id: str) -> dict[str, object]:
+    """Describe one feed as a TAXII collection (TAXII 2.1 §5.2).
+
+    Raises:
+        NotFound: ``E_NOT_FOUND``, unknown or not for this peer.
+    """
+    with node.database.read() as tx:
+        return _collection(_readable_feed(tx, node, peer, collection_id))
+
+
+def read_feed_page(
+    node: Node, peer: PeerRow, collection_id: str, request: PageRequest
+) -> bytes:
+    """Write one page of a feed as the bytes of a TAXII envelope.
+
+    Raises:
+        NotFound: ``E_NOT_FOUND``, unknown or not for this peer.
+    """
+    now = node.now()
+    with node.database.read() as tx:
+        feed = _readable_feed(tx, node, peer, collection_id)
+        heads = _page_heads(node, feed, now)
+        records, last = _records(tx, feed, request, MAX_BODY_BYTES - _ROOM_FOR_HEADS)
+    members = [b'"more":true,"next":"seq:%d"' % last if last < feed.last_seq else b'"more":false']
+    if records:
+        members.append(b'"objects":[' + b",".join(records) + b"]")
+    return b"{" + b",".join([*members, *heads]) + b"}"
+
+
+def heads_for(node: Node, peer: PeerRow, feed: str | None) -> bytes:
+    """Write the newest heads held of what a peer may know of, or of one feed it may read.
+
+    Raises:
+        WireFormatError: ``E_SCHEMA`` when ``feed`` is no feed's name.
+        NotFound: ``E_NOT_FOUND``, unknown or not for this peer.
+    """
+    wanted = None if feed is None else FeedName.read(feed)
+    with node.database.read() as tx:
+        if wanted is None:
+            feeds = _listed_feeds(tx, node, peer)
+        else:
+            feeds = [_readable_feed(tx, node, peer, wanted.collection_id)]
+    return b'{"heads":[' + b",".join(row.head for row in feeds if row.head) + b"]}"
+
+
+def own_heads_for(tx: Transaction, node: Node, peer: PeerRow) -> list[bytes]:
+    """List the heads of this node's own feeds that a peer may read, for a wake-up."""
+    own = [feed for feed in list_feeds(tx, own=True) if feed.head is not None]
+    return [
+        feed.head
+        for feed in own
+        if feed.head is not None and _decide(node, feed, peer, None).allowed
+    ]
+
+
+def find_document_of_other(
+    node: Node, peer: PeerRow, node_id: NodeId, version: int | None
+) -> bytes:
+    """Find a document of another node for a peer that may read a feed of it here.
+
+    Raises:
+        NotFound: ``E_NOT_FOUND``, unknown or not for this peer.
+    """
+    with node.database.read() as tx:
+        readable = {feed.node_id for feed in _listed_feeds(tx, node, peer)}
+        # Its own and ours are no secret before it: the one it wrote, the other is public.
+        if node_id not in readable | {node.node_id, peer.node_id}:
+            raise NotFound("E_NOT_FOUND", "no feed of that node is shared with this peer")
+        return find_document(tx, node_id, version)
+
+
+def _listed_feeds(tx: Transaction, node: Node, peer: PeerRow) -> list[FeedRow]:
+    origins = {row.node_id: row for row in list_peers(tx)}
+    return [
+        feed
+        for feed in list_feeds(tx)
+        if _is_servable(feed) and _decide(node, feed, peer, origins.get(feed.node_id)).allowed
+    ]
+
+
+def _readable_feed(tx: Transaction, node: Node, peer: PeerRow, collection_id: str) -> FeedRow:
+    """Find a feed that a peer may read; an unknown one costs the same statements as a refused."""
+    feed = find_feed_of_collection(tx, collection_id)
+    origin = find_peer(tx, collection_id if feed is None else feed.node_id)
+    if feed is None or not _is_servable(feed) or not _decide(node, feed, peer, origin).allowed:
+        raise NotFound("E_NOT_FOUND", "no feed of this collection is shared with this peer")
+    return feed
+
+
+def _is_servable(feed: FeedRow) -> bool:
+    """Tell whether there is something whole to serve: an entry and a head to check the end by."""
+    return feed.last_seq > 0 and feed.head is not None
+
+
+def _decide(node: Node, feed: FeedRow, peer: PeerRow, origin: PeerRow | None) -> Decision:
+    name, standing = feed.name, standing_of(peer)
+    if feed.own:
+        return decide_feed_read(
+            name,
+            highest=Tlp(feed.highest_tlp),
+            peer=standing,
+            named=name.audience == direct_audience(peer.node_id),
+        )
+    # An origin that is no peer counts as known, and its feeds are relayed as it signed.
+    passed_on = origin is None or (origin.relay_on and is_reading(origin))
+    return decide_relay(
+        name,
+        relay=feed.relay or "none",
+        peer=standing,
+        # Until stubs are served, a feed from which the origin took something back is not passed
+        # on at all: a page with the taken entry would undo the taking.
+        relay_on=passed_on and not feed.relay_stopped,
+    )
+
+
+def _collection(feed: FeedRow) -> dict[str, object]:
+    return {
+        "id": feed.collection_id,
+        "title": str(feed.name),
+        "can_read": True,
+        # An origin cannot push its entries to this release yet, whatever feed it is.
+        "can_write": False,
+        "media_types": [TAXII_TYPE],
+        "x_tocsin_feed": feed.feed,
+    }
+
+
+def _page_heads(node: Node, feed: FeedRow, now: datetime) -> list[bytes]:
+    assert feed.head is not None  # noqa: S101 - narrowed for mypy; a feed without one is not served
+    heads = [b'"x_tocsin_head":' + feed.head]
+    if not feed.own:
+        payload = relay_head_payload(
+            node.node_id, feed.name, feed.last_seq, feed.last_hash, now
+        )
+        statement = seal(node.keys.entry, RELAY_HEAD_TYPE, payload)
+        heads.append(b'"x_tocsin_relay_head":' + statement.to_bytes())
+    return heads
+
+
+def _records(
+    tx: Transaction, feed: FeedRow, request: PageRequest, room: int
+) -> tuple[list[bytes], int]:
+    """Read the records that fit, and the seq of the last one."""
+    records: list[bytes] = []
+    last = request.after_seq
+    while len(records) < request.limit:
+        batch = records_after(tx, feed.feed_row, last, min(_BATCH, request.limit - len(records)))
+        for seq, _hash, record in batch:
+            room -= len(record) + 1
+            if room < 0 and records:
+                return records, last
+            records.append(record)
+            last = seq
+        if len(batch) < _BATCH:
+            break
+    return records, last

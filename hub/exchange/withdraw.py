@@ -1,0 +1,181 @@
+"""Withdraw an own object: a ``retract`` in every feed that carried it (PROTOCOL 2.4, 4.8).
+
+Only the originator revokes, and for good. What is versioned travels once more as a last version
+with ``revoked: true``, so that consumers that know nothing of feeds see the withdrawal too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from federation.feeds.writing import policy_members
+from federation.policy.sharing import decide_feed_read
+from hub.errors import Conflict, NotFound
+from hub.exchange import visible
+from hub.exchange.object_rows import draft_row
+from hub.exchange.own_feeds import AppendedEntry, append_entry
+from hub.node import Node
+from hub.peers.standing import standing_of
+from hub.storage.queries import objects as stored
+from hub.storage.queries.audit import store_event
+from hub.storage.queries.feeds import find_feed
+from hub.storage.queries.jobs import request_job
+from hub.storage.queries.objects import ObjectRow
+from hub.storage.queries.peers import list_peers
+from hub.storage.transaction import Transaction
+from schemas.identifiers import EntryHash, FeedName
+from schemas.markings import Tlp
+from schemas.strict_json import strict_loads, write_json
+from schemas.timestamps import read_stix_time, write_wire_time
+
+MAX_REASON = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One peer that may have the object, and what it has confirmed."""
+
+    peer: str
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The entries that withdraw an object, and who is to confirm."""
+
+    stix_id: str
+    entries: tuple[tuple[str, int, EntryHash], ...]
+    receipts: tuple[Receipt, ...]
+
+
+def withdraw_object(
+    node: Node, stix_id: str, reason: str, *, actor: str = "operator"
+) -> Withdrawal:
+    """Withdraw an object that this node published.
+
+    Args:
+        reason: told to every peer that may have it; at most 1,024 characters.
+
+    Raises:
+        NotFound: ``E_NOT_FOUND`` when this node never published it.
+        Conflict: ``E_WITHDRAWN`` when it is withdrawn already; ``E_REASON`` when the reason is
+            empty or too long.
+    """
+    if not 1 <= len(reason) <= MAX_REASON:
+        raise Conflict("E_REASON", "a reason has 1 to 1,024 characters", "Shorten it.")
+    with node.database.write() as tx:
+        now = node.now()
+        rows = _own_live(tx, node, stix_id)
+        last_word = _last_word(tx, node, rows[-1], now)
+        carriages = stored.carriages_of(tx, [row.object_row for row in rows])
+        appended = [
+            _retract(tx, node, FeedName.read(feed), stix_id, reason, last_word, now)
+            for feed in sorted({carriage.feed for carriage in carriages})
+        ]
+        _store(tx, rows, last_word, appended, now)
+        receipts = _receipts(tx, appended, now)
+        store_event(
+            tx, now, actor, "WITHDRAWN", stix_id=stix_id, feeds=[str(e.feed) for e in appended]
+        )
+    return Withdrawal(
+        stix_id, tuple((str(e.feed), e.seq, e.hash) for e in appended), tuple(receipts)
+    )
+
+
+def _own_live(tx: Transaction, node: Node, stix_id: str) -> list[ObjectRow]:
+    claims = stored.claims_of(tx, [stix_id]).get(stix_id, [])
+    rows = [row for row in claims if row.origin == node.node_id]
+    if not rows:
+        raise NotFound(
+            "E_NOT_FOUND",
+            f"this node did not publish {stix_id}",
+            "Only the origin withdraws; `tocsin objects show` names it.",
+        )
+    if rows[-1].revoked or rows[-1].state == "withdrawn":
+        raise Conflict("E_WITHDRAWN", f"{stix_id} is withdrawn already")
+    return rows
+
+
+def _last_word(
+    tx: Transaction, node: Node, newest: ObjectRow, now: datetime
+) -> tuple[ObjectRow, bytes] | None:
+    """Make the revoked version; None for what has no versions, such as an observable."""
+    value = strict_loads(stored.contents_of(tx, [newest.object_row])[newest.object_row])
+    if "modified" not in value:
+        return None
+    # Later than the version it ends, also when our clock stands behind that version.
+    modified = max(now, read_stix_time(value["modified"]) + timedelta(milliseconds=1))
+    value |= {"modified": write_wire_time(modified), "revoked": True}
+    row = draft_row(
+        value,
+        origin=node.node_id,
+        now=now,
+        object_row=stored.claim_object_rows(tx, 1),
+        tlp=Tlp(newest.tlp),
+        machine=newest.machine,
+        exercise=newest.exercise,
+        state=newest.state,
+    )
+    return replace(row, strength=newest.strength, idn=newest.idn), write_json(value)
+
+
+def _retract(
+    tx: Transaction,
+    node: Node,
+    feed: FeedName,
+    stix_id: str,
+    reason: str,
+    last_word: tuple[ObjectRow, bytes] | None,
+    now: datetime,
+) -> AppendedEntry:
+    held = find_feed(tx, feed)
+    relay = held.relay if held and held.relay else "none"
+    lowest = Tlp.CLEAR if feed.kind == "clear" else Tlp.GREEN
+    members: dict[str, object] = {"ids": [stix_id], "reason": reason}
+    if last_word is None:
+        policy = policy_members(lowest, relay=relay)
+        return append_entry(tx, node, feed, kind="retract", policy=policy, now=now, members=members)
+    row, content = last_word
+    if row.idn is not None:
+        members["idn"] = {stix_id: row.idn}
+    policy = policy_members(Tlp(row.tlp), relay=relay)
+    if row.exercise:
+        policy["exercise"] = True
+    return append_entry(
+        tx, node, feed, kind="retract", policy=policy, now=now, objects=[content], members=members
+    )
+
+
+def _store(
+    tx: Transaction,
+    rows: Sequence[ObjectRow],
+    last_word: tuple[ObjectRow, bytes] | None,
+    appended: Sequence[AppendedEntry],
+    now: datetime,
+) -> None:
+    visible.hide(tx, rows, now)
+    stored.update_objects(tx, [row.object_row for row in rows], state="withdrawn")
+    if last_word is None:
+        return
+    row, content = last_word
+    stored.store_objects(tx, [(row, content)])
+    stored.store_carried(tx, [(e.feed_row, e.seq, row.object_row) for e in appended])
+    visible.show(tx, [row], {row.object_row: content}, now)
+
+
+def _receipts(tx: Transaction, appended: Sequence[AppendedEntry], now: datetime) -> list[Receipt]:
+    """List who may have read the object, and wake them; confirmations come by pull."""
+    receipts = []
+    for peer in list_peers(tx):
+        standing = standing_of(peer)
+        for entry in appended:
+            held = find_feed(tx, entry.feed)
+            highest = Tlp(held.highest_tlp) if held else Tlp.RED
+            if decide_feed_read(entry.feed, highest=highest, peer=standing, named=True).allowed:
+                request_job(tx, "wake", peer.node_id, now)
+                receipts.append(Receipt(peer.node_id, peer.name, "pending"))
+                break
+    return receipts

@@ -1,0 +1,1 @@
+"""Bytes of others' formats to drafts; pure."""

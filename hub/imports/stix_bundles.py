@@ -1,0 +1,97 @@
+"""Read STIX objects out of a local file: a bundle, a list of objects or one object.
+
+Decides, for each object, kept or broken with the reason. One broken object does not spoil the
+others: an operator who imports 1,800 objects wants 1,799 of them and the name of the last.
+
+Invariants:
+* nothing is lost: total = taken + skipped;
+* an object is never repaired and never changed.
+
+Does not: label anything (unmarked local STIX is AMBER+STRICT until a person labels it, PROTOCOL
+3.1), decide ownership, or convert STIX 2.0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.imports.drafts import ImportReport, SkippedLine
+from schemas.errors import WireFormatError
+from schemas.stix.objects import version_of
+from schemas.stix.validation import check_object
+from schemas.strict_json import strict_loads
+
+MAX_BUNDLE_BYTES = 64 * 1024 * 1024
+"""For a local file that an operator chose; what peers send is bounded by PROTOCOL 2.1."""
+_LONGEST_ID = 300
+
+
+def read_bundle(
+    data: bytes, *, max_bytes: int = MAX_BUNDLE_BYTES
+) -> tuple[list[dict[str, Any]], ImportReport]:
+    """Read STIX 2.1 objects.
+
+    Args:
+        data: the bytes of the file.
+        max_bytes: the limit for the whole file.
+
+    Returns:
+        the good objects in their order, and a report whose "lines" are positions from 1 and
+        whose texts are ids. A second object with the same id and version is
+        ``E_STIX_DUPLICATE``; two versions of one object are both kept.
+
+    Raises:
+        WireFormatError: when the file as a whole cannot be read: ``E_JSON_*``, ``E_TOO_BIG``,
+            ``E_SCHEMA`` (not STIX), ``E_STIX_VERSION`` (STIX 2.0).
+    """
+    found = _objects_in(strict_loads(data, max_bytes=max_bytes))
+    taken: list[dict[str, Any]] = []
+    skipped: list[SkippedLine] = []
+    seen: dict[tuple[str, str], int] = {}
+    for position, value in enumerate(found, 1):
+        try:
+            _check_kept(value, position, seen)
+        except WireFormatError as error:
+            skipped.append(SkippedLine(position, _id_of(value), error.code, error.detail))
+        else:
+            taken.append(value)
+    report = ImportReport(
+        taken=len(taken), changed=(), skipped=tuple(skipped), total_lines=len(found)
+    )
+    return taken, report
+
+
+def _check_kept(value: object, position: int, seen: dict[tuple[str, str], int]) -> None:
+    if not isinstance(value, dict):
+        raise WireFormatError("E_SCHEMA", "$: not an object")
+    check_object(value)
+    first = seen.setdefault((value["id"], version_of(value)), position)
+    if first != position:
+        raise WireFormatError("E_STIX_DUPLICATE", f"the same id and version as at position {first}")
+
+
+def _objects_in(value: object) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        raise WireFormatError(
+            "E_SCHEMA", "neither a bundle, a list nor an object", "Give a STIX 2.1 bundle."
+        )
+    if value["type"] != "bundle":
+        return [value]
+    # A bundle names its version in STIX 2.0 alone; in 2.1 each object does (STIX 2.1 §8).
+    if value.get("spec_version") == "2.0":
+        raise WireFormatError(
+            "E_STIX_VERSION",
+            "the bundle is STIX 2.0",
+            "Convert it to STIX 2.1 first; importing STIX 2.0 comes with a later version.",
+        )
+    objects = value.get("objects", [])
+    if not isinstance(objects, list):
+        raise WireFormatError("E_SCHEMA", "$.objects: not a list", "Give a STIX 2.1 bundle.")
+    return objects
+
+
+def _id_of(value: object) -> str:
+    stix_id = value.get("id") if isinstance(value, dict) else None
+    return stix_id[:_LONGEST_ID] if isinstance(stix_id, str) else ""

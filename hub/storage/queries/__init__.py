@@ -1,0 +1,1 @@
+"""Statements by subject. Each takes the open transaction first and returns frozen values."""

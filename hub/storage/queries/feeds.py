@@ -1,0 +1,191 @@
+"""Feeds and entries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hub.storage.queries.counters import claim_numbers
+from hub.storage.tables.feeds import ENTRIES, FEEDS
+from hub.storage.transaction import Transaction
+from schemas.identifiers import ZERO_HASH, EntryHash, FeedName, NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """A feed as it is held: where its chain stands is also our cursor."""
+
+    feed_row: int
+    feed: str
+    collection_id: str
+    node_id: NodeId
+    audience: str
+    epoch: int
+    own: bool
+    relay: str | None
+    highest_tlp: int
+    last_seq: int
+    last_hash: EntryHash
+    last_ts: datetime | None
+    state: str
+    relay_stopped: bool
+    head: bytes | None
+    head_seq: int
+    head_ts: datetime | None
+
+    @property
+    def name(self) -> FeedName:
+        """The feed's name in its parts."""
+        return FeedName(self.node_id, self.audience, self.epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """An entry as it is held; ``record`` is the TAXII object's bytes as they are served."""
+
+    feed_row: int
+    seq: int
+    hash: EntryHash
+    kind: str
+    tlp: int | None
+    state: str
+    code: str | None
+    exercise: bool
+    ts: datetime
+    record: bytes
+    sender: NodeId | None
+    received_at: datetime
+
+
+def _feed(row: sa.Row[tuple[object, ...]]) -> FeedRow:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+    if values["head"] is not None:
+        values["head"] = bytes(values["head"])
+    return FeedRow(**values)
+
+
+def find_feed(tx: Transaction, feed: FeedName) -> FeedRow | None:
+    """Find a feed by its name."""
+    row = tx.connection.execute(sa.select(FEEDS).where(FEEDS.c.feed == str(feed))).one_or_none()
+    return None if row is None else _feed(row)
+
+
+def find_feed_of_collection(tx: Transaction, collection_id: str) -> FeedRow | None:
+    """Find a feed by its TAXII collection id."""
+    row = tx.connection.execute(
+        sa.select(FEEDS).where(FEEDS.c.collection_id == collection_id)
+    ).one_or_none()
+    return None if row is None else _feed(row)
+
+
+def list_feeds(tx: Transaction, *, own: bool | None = None) -> tuple[FeedRow, ...]:
+    """List feeds, ordered by name."""
+    statement = sa.select(FEEDS).order_by(FEEDS.c.feed)
+    if own is not None:
+        statement = statement.where(FEEDS.c.own == own)
+    return tuple(_feed(row) for row in tx.connection.execute(statement))
+
+
+def create_feed(tx: Transaction, feed: FeedName, *, own: bool) -> FeedRow:
+    """Begin to hold a feed; its chain stands before seq 1."""
+    row = FeedRow(
+        feed_row=claim_numbers(tx, "feed_row", 1),
+        feed=str(feed),
+        collection_id=feed.collection_id,
+        node_id=feed.node_id,
+        audience=feed.audience,
+        epoch=feed.epoch,
+        own=own,
+        relay=None,
+        highest_tlp=0,
+        last_seq=0,
+        last_hash=ZERO_HASH,
+        last_ts=None,
+        state="open",
+        relay_stopped=False,
+        head=None,
+        head_seq=0,
+        head_ts=None,
+    )
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    tx.connection.execute(FEEDS.insert().values(**values))
+    return row
+
+
+def update_feed(tx: Transaction, feed_row: int, **values: object) -> None:
+    """Change columns of a feed."""
+    tx.connection.execute(FEEDS.update().where(FEEDS.c.feed_row == feed_row).values(**values))
+
+
+def store_entries(tx: Transaction, entries: Sequence[EntryRow]) -> None:
+    """Store entries."""
+    if entries:
+        names = [field.name for field in fields(EntryRow)]
+        tx.connection.execute(
+            ENTRIES.insert(), [{name: getattr(entry, name) for name in names} for entry in entries]
+        )
+
+
+def records_after(
+    tx: Transaction, feed_row: int, seq: int, limit: int
+) -> list[tuple[int, EntryHash, bytes]]:
+    """List ``(seq, hash, record)`` of the entries after ``seq``, ascending, at most ``limit``."""
+    rows = tx.connection.execute(
+        sa.select(ENTRIES.c.seq, ENTRIES.c.hash, ENTRIES.c.record)
+        .where(ENTRIES.c.feed_row == feed_row, ENTRIES.c.seq > seq)
+        .order_by(ENTRIES.c.seq)
+        .limit(limit)
+    )
+    return [(r.seq, EntryHash(r.hash), bytes(r.record)) for r in rows]
+
+
+def entry_hashes(tx: Transaction, feed_row: int, seqs: Sequence[int]) -> dict[int, EntryHash]:
+    """Find the hashes that we hold at the given seqs."""
+    if not seqs:
+        return {}
+    rows = tx.connection.execute(
+        sa.select(ENTRIES.c.seq, ENTRIES.c.hash).where(
+            ENTRIES.c.feed_row == feed_row, ENTRIES.c.seq.in_(seqs)
+        )
+    )
+    return {r.seq: EntryHash(r.hash) for r in rows}
+
+
+def find_entry(tx: Transaction, feed_row: int, seq: int) -> EntryRow | None:
+    """Find one entry."""
+    row = tx.connection.execute(
+        sa.select(ENTRIES).where(ENTRIES.c.feed_row == feed_row, ENTRIES.c.seq == seq)
+    ).one_or_none()
+    if row is None:
+        return None
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+    values["record"] = bytes(values["record"])
+    return EntryRow(**values)
+
+
+def find_entry_of_hash(tx: Transaction, entry_hash: EntryHash) -> EntryRow | None:
+    """Find an entry by its hash."""
+    row = tx.connection.execute(
+        sa.select(ENTRIES.c.feed_row, ENTRIES.c.seq).where(ENTRIES.c.hash == entry_hash)
+    ).one_or_none()
+    return None if row is None else find_entry(tx, row.feed_row, row.seq)
+
+
+def blank_records(tx: Transaction, feed_row: int, seqs: Sequence[int]) -> None:
+    """Delete the bytes of erased entries; their hashes stay, for the chain."""
+    tx.connection.execute(
+        ENTRIES.update()
+        .where(ENTRIES.c.feed_row == feed_row, ENTRIES.c.seq.in_(seqs))
+        .values(record=b"")
+    )
+
+
+def count_entries(tx: Transaction, *, state: str | None = None) -> int:
+    """Count the entries held."""
+    statement = sa.select(sa.func.count()).select_from(ENTRIES)
+    if state is not None:
+        statement = statement.where(ENTRIES.c.state == state)
+    return int(tx.connection.execute(statement).scalar_one())

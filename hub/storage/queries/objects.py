@@ -1,0 +1,202 @@
+"""STIX objects as claims of their origins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hub.storage.queries.counters import claim_numbers
+from hub.storage.tables.feeds import FEEDS
+from hub.storage.tables.objects import CARRIED, OBJECTS
+from hub.storage.transaction import Transaction
+from schemas.identifiers import NodeId, StixId
+
+_IN_LIST = 500  # values in one IN list; both databases take many more, plans stay good
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRow:
+    """One version of one origin's claim, without its content."""
+
+    object_row: int
+    origin: NodeId
+    stix_id: StixId
+    stix_type: str
+    spec_version: str
+    version: str
+    version_at: datetime | None
+    tlp: int
+    machine: bool
+    exercise: bool
+    strength: int
+    state: str
+    code: str | None
+    revoked: bool
+    idn: str | None
+    name_key: str | None
+    published_at: datetime
+    received_at: datetime
+    visible_at: datetime | None = None
+
+    def follows(self, earlier: ObjectRow) -> bool:
+        """Tell whether this is a later version; what has no versions follows nothing."""
+        if self.version_at is None or earlier.version_at is None:
+            return False
+        return self.version_at > earlier.version_at
+
+
+_COLUMNS = [OBJECTS.c[field.name] for field in fields(ObjectRow)]
+
+
+def _object(row: sa.Row[tuple[object, ...]]) -> ObjectRow:
+    return ObjectRow(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+
+
+def in_chunks(values: Iterable[object]) -> Iterator[list[object]]:
+    """Split values into lists short enough for one IN list."""
+    every = list(values)
+    for start in range(0, len(every), _IN_LIST):
+        yield every[start : start + _IN_LIST]
+
+
+def claim_object_rows(tx: Transaction, count: int) -> int:
+    """Claim numbers for ``count`` new objects; return the first."""
+    return claim_numbers(tx, "object_row", count)
+
+
+def store_objects(tx: Transaction, objects: Sequence[tuple[ObjectRow, bytes]]) -> None:
+    """Store versions with their content."""
+    if objects:
+        names = [field.name for field in fields(ObjectRow)]
+        tx.connection.execute(
+            OBJECTS.insert(),
+            [
+                {name: getattr(row, name) for name in names} | {"content": content}
+                for row, content in objects
+            ],
+        )
+
+
+def store_carried(tx: Transaction, links: Sequence[tuple[int, int, int]]) -> None:
+    """Store which entry ``(feed_row, seq)`` carried which object row."""
+    if links:
+        tx.connection.execute(
+            CARRIED.insert(),
+            [{"feed_row": f, "seq": s, "object_row": o} for f, s, o in links],
+        )
+
+
+def claims_of(tx: Transaction, stix_ids: Iterable[str]) -> dict[str, list[ObjectRow]]:
+    """Find every version of every origin for the given ids."""
+    found: dict[str, list[ObjectRow]] = {}
+    for chunk in in_chunks(stix_ids):
+        rows = tx.connection.execute(
+            sa.select(*_COLUMNS).where(OBJECTS.c.stix_id.in_(chunk)).order_by(OBJECTS.c.object_row)
+        )
+        for row in rows:
+            found.setdefault(row.stix_id, []).append(_object(row))
+    return found
+
+
+def contents_of(tx: Transaction, object_rows: Iterable[int]) -> dict[int, bytes]:
+    """Find the bytes of the given object rows."""
+    found: dict[int, bytes] = {}
+    for chunk in in_chunks(object_rows):
+        rows = tx.connection.execute(
+            sa.select(OBJECTS.c.object_row, OBJECTS.c.content).where(
+                OBJECTS.c.object_row.in_(chunk)
+            )
+        )
+        found.update({row.object_row: bytes(row.content) for row in rows})
+    return found
+
+
+def live_names(tx: Transaction, origin: NodeId, names: Iterable[str]) -> dict[str, list[ObjectRow]]:
+    """Find an origin's accepted, unrevoked indicators on the given names."""
+    found: dict[str, list[ObjectRow]] = {}
+    for chunk in in_chunks(names):
+        rows = tx.connection.execute(
+            sa.select(*_COLUMNS).where(
+                OBJECTS.c.origin == origin,
+                OBJECTS.c.name_key.in_(chunk),
+                OBJECTS.c.state == "accepted",
+                OBJECTS.c.revoked == sa.false(),
+            )
+        )
+        for row in rows:
+            found.setdefault(row.name_key, []).append(_object(row))
+    return found
+
+
+def list_objects(
+    tx: Transaction,
+    *,
+    origin: NodeId | None = None,
+    state: str | None = None,
+    stix_type: str | None = None,
+    limit: int | None = None,
+) -> tuple[ObjectRow, ...]:
+    """List versions in the order of their arrival."""
+    statement = sa.select(*_COLUMNS).order_by(OBJECTS.c.object_row)
+    if origin is not None:
+        statement = statement.where(OBJECTS.c.origin == origin)
+    if state is not None:
+        statement = statement.where(OBJECTS.c.state == state)
+    if stix_type is not None:
+        statement = statement.where(OBJECTS.c.stix_type == stix_type)
+    if limit is not None:
+        statement = statement.limit(limit)
+    return tuple(_object(row) for row in tx.connection.execute(statement))
+
+
+def update_objects(tx: Transaction, object_rows: Iterable[int], **values: object) -> None:
+    """Change columns of the given object rows."""
+    for chunk in in_chunks(object_rows):
+        tx.connection.execute(
+            OBJECTS.update().where(OBJECTS.c.object_row.in_(chunk)).values(**values)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Carriage:
+    """That an entry carried an object."""
+
+    object_row: int
+    feed_row: int
+    feed: str
+    seq: int
+
+
+def carriages_of(tx: Transaction, object_rows: Iterable[int]) -> tuple[Carriage, ...]:
+    """List which entries carried the given object rows."""
+    found: list[Carriage] = []
+    for chunk in in_chunks(object_rows):
+        rows = tx.connection.execute(
+            sa.select(CARRIED.c.object_row, CARRIED.c.feed_row, FEEDS.c.feed, CARRIED.c.seq)
+            .join(FEEDS, FEEDS.c.feed_row == CARRIED.c.feed_row)
+            .where(CARRIED.c.object_row.in_(chunk))
+            .order_by(CARRIED.c.feed_row, CARRIED.c.seq)
+        )
+        found += [Carriage(r.object_row, r.feed_row, r.feed, r.seq) for r in rows]
+    return tuple(found)
+
+
+def carried_by(tx: Transaction, feed_row: int, seqs: Iterable[int]) -> tuple[ObjectRow, ...]:
+    """List the object versions that the given entries of a feed carried."""
+    rows = tx.connection.execute(
+        sa.select(*_COLUMNS)
+        .join(CARRIED, CARRIED.c.object_row == OBJECTS.c.object_row)
+        .where(CARRIED.c.feed_row == feed_row, CARRIED.c.seq.in_(list(seqs)))
+    )
+    return tuple(_object(row) for row in rows)
+
+
+def count_by_state(tx: Transaction) -> dict[str, int]:
+    """Count object versions by state."""
+    rows = tx.connection.execute(
+        sa.select(OBJECTS.c.state, sa.func.count()).group_by(OBJECTS.c.state)
+    )
+    return {str(state): int(count) for state, count in rows}

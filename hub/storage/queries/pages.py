@@ -1,0 +1,185 @@
+"""Pages of a view: the only statements by which the intel root reads objects.
+
+Invariants:
+* every statement is bound to one view, so what a reader may not see cannot come up; view 0 is
+  nobody's and empty, so that a refusal runs the very statements that an answer does;
+* pages ascend by the view's own dates from a key, never by an offset: the last page of a million
+  objects costs what the first does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.storage.dialects import from_micros, to_micros
+from hub.storage.tables.objects import OBJECTS, VIEW_ROWS
+from hub.storage.transaction import Transaction
+from schemas.taxii.paging import Matches
+from schemas.taxii.resources import ManifestRecord
+from schemas.timestamps import write_taxii_time
+
+NO_VIEW = 0
+"""The view of who may see nothing; real ones count from 1."""
+_FETCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """Which page of a view.
+
+    Args:
+        view_id: the view, or ``NO_VIEW``.
+        after: exclusive, microseconds since 1970.
+        matches: the filters; without versions the latest ones.
+        limit: how many at most.
+        max_bytes: stop before the contents exceed this; one object is always given.
+    """
+
+    view_id: int
+    after: int
+    matches: Matches
+    limit: int
+    max_bytes: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PageOfObjects:
+    """The contents of a page and the dates of its first and last object (0 when empty)."""
+
+    contents: list[bytes] = field(default_factory=list)
+    first: int = 0
+    last: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageOfManifest:
+    """The records of a page and the dates of its first and last object (0 when empty)."""
+
+    records: list[ManifestRecord] = field(default_factory=list)
+    first: int = 0
+    last: int = 0
+    more: bool = False
+
+
+def page_of_objects(tx: Transaction, query: PageQuery) -> PageOfObjects:
+    """Read the page's contents as they are stored."""
+    statement = _page(sa.select(VIEW_ROWS.c.date_added, OBJECTS.c.content), query)
+    contents: list[bytes] = []
+    first = last = size = 0
+    more = False
+    with tx.connection.execute(statement, execution_options={"yield_per": _FETCH}) as rows:
+        for row in rows:
+            size += len(row.content)
+            if len(contents) == query.limit or (contents and size > query.max_bytes):
+                more = True
+                break
+            contents.append(bytes(row.content))
+            first, last = first or row.date_added, row.date_added
+    return PageOfObjects(contents, first, last, more)
+
+
+def page_of_manifest(tx: Transaction, query: PageQuery) -> PageOfManifest:
+    """Read the page's manifest records; the contents are not touched."""
+    statement = _page(
+        sa.select(VIEW_ROWS.c.date_added, OBJECTS.c.stix_id, OBJECTS.c.version), query
+    )
+    rows = tx.connection.execute(statement).all()
+    kept = rows[: query.limit]
+    records = [
+        ManifestRecord(
+            row.stix_id,
+            from_micros(row.date_added),
+            row.version or write_taxii_time(from_micros(row.date_added)),
+        )
+        for row in kept
+    ]
+    if not kept:
+        return PageOfManifest()
+    return PageOfManifest(records, kept[0].date_added, kept[-1].date_added, len(rows) > len(kept))
+
+
+def stands_in_view(tx: Transaction, view_id: int, stix_id: str) -> bool:
+    """Tell whether any version of an object stands in a view."""
+    statement = (
+        sa.select(VIEW_ROWS.c.date_added)
+        .join(OBJECTS, OBJECTS.c.object_row == VIEW_ROWS.c.object_row)
+        .where(VIEW_ROWS.c.view_id == view_id, OBJECTS.c.stix_id == stix_id)
+        .limit(1)
+    )
+    return tx.connection.execute(statement).one_or_none() is not None
+
+
+def rows_in_view(tx: Transaction, view_id: int, stix_id: str, matches: Matches) -> list[int]:
+    """List the object rows of one object's matching versions in a view."""
+    statement = sa.select(VIEW_ROWS.c.object_row).join(
+        OBJECTS, OBJECTS.c.object_row == VIEW_ROWS.c.object_row
+    )
+    conditions = [VIEW_ROWS.c.view_id == view_id, OBJECTS.c.stix_id == stix_id]
+    conditions += _conditions(view_id, matches, default_version="all")
+    return list(tx.connection.execute(statement.where(*conditions)).scalars())
+
+
+def _page(columns: sa.Select[Any], query: PageQuery) -> sa.Select[Any]:
+    return (
+        columns.join(OBJECTS, OBJECTS.c.object_row == VIEW_ROWS.c.object_row)
+        .where(
+            VIEW_ROWS.c.view_id == query.view_id,
+            VIEW_ROWS.c.date_added > query.after,
+            *_conditions(query.view_id, query.matches, default_version="last"),
+        )
+        .order_by(VIEW_ROWS.c.date_added)
+        .limit(query.limit + 1)
+    )
+
+
+def _conditions(
+    view_id: int, matches: Matches, *, default_version: str
+) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    if matches.ids:
+        conditions.append(OBJECTS.c.stix_id.in_(matches.ids))
+    if matches.types:
+        conditions.append(OBJECTS.c.stix_type.in_(matches.types))
+    if matches.spec_versions:
+        conditions.append(OBJECTS.c.spec_version.in_(matches.spec_versions))
+    wanted = set(matches.versions) or {default_version}
+    if "all" not in wanted:
+        conditions.append(sa.or_(*_version_conditions(view_id, matches, wanted)))
+    return conditions
+
+
+def _version_conditions(
+    view_id: int, matches: Matches, wanted: set[str]
+) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    if "last" in wanted:
+        conditions.append(VIEW_ROWS.c.latest.is_(True))
+    if "first" in wanted:
+        older = OBJECTS.alias("older")
+        beside = VIEW_ROWS.alias("beside")
+        conditions.append(
+            ~sa.exists(
+                sa.select(older.c.object_row)
+                .join(beside, beside.c.object_row == older.c.object_row)
+                .where(
+                    beside.c.view_id == view_id,
+                    older.c.stix_id == OBJECTS.c.stix_id,
+                    older.c.version_at < OBJECTS.c.version_at,
+                )
+            )
+        )
+    instants = matches.version_instants()
+    if instants:
+        # What has no version of its own goes by when it was added (TAXII 2.1 §3.4.1).
+        micros = [to_micros(instant) for instant in instants]
+        conditions.append(
+            sa.or_(
+                OBJECTS.c.version_at.in_(instants),
+                sa.and_(OBJECTS.c.version_at.is_(None), VIEW_ROWS.c.date_added.in_(micros)),
+            )
+        )
+    return conditions

@@ -1,0 +1,122 @@
+"""Peers, invitations, request nonces and daily counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from hub.storage.tables.peers import INVITATIONS, NONCES, PEER_DAYS, PEERS
+from hub.storage.transaction import Transaction
+from schemas.identifiers import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRow:
+    """A peer as it is stored; a dial of None means what its preset says."""
+
+    node_id: NodeId
+    name: str
+    base: str
+    trust: int
+    verified: bool
+    state: str
+    added_at: datetime
+    inbound: str | None = None
+    cap: int | None = None
+    outbound: int | None = None
+    daily_limit: int | None = None
+    authority: tuple[str, ...] = ()
+    relay_on: bool = True
+    last_pull_at: datetime | None = None
+    last_success_at: datetime | None = None
+    last_error_code: str | None = None
+    last_error_detail: str | None = None
+    last_error_at: datetime | None = None
+    failures: int = 0
+
+
+def _peer(row: sa.Row[tuple[object, ...]]) -> PeerRow:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+    values["authority"] = tuple(values["authority"])
+    return PeerRow(**values)
+
+
+def list_peers(tx: Transaction) -> tuple[PeerRow, ...]:
+    """List all peers by name."""
+    rows = tx.connection.execute(sa.select(PEERS).order_by(PEERS.c.name, PEERS.c.node_id))
+    return tuple(_peer(row) for row in rows)
+
+
+def find_peer(tx: Transaction, node_id: str) -> PeerRow | None:
+    """Find a peer by its full node id."""
+    row = tx.connection.execute(sa.select(PEERS).where(PEERS.c.node_id == node_id)).one_or_none()
+    return None if row is None else _peer(row)
+
+
+def store_peer(tx: Transaction, peer: PeerRow) -> None:
+    """Store a new peer."""
+    values = {field.name: getattr(peer, field.name) for field in fields(peer)}
+    values["authority"] = list(peer.authority)
+    tx.connection.execute(PEERS.insert().values(**values))
+
+
+def update_peer(tx: Transaction, node_id: NodeId, **values: object) -> None:
+    """Change columns of a peer."""
+    tx.connection.execute(PEERS.update().where(PEERS.c.node_id == node_id).values(**values))
+
+
+def store_invitation(
+    tx: Transaction, token_digest: str, created_at: datetime, expires_at: datetime
+) -> None:
+    """Store an invitation by the digest of its token."""
+    tx.connection.execute(
+        INVITATIONS.insert().values(
+            token_digest=token_digest, created_at=created_at, expires_at=expires_at
+        )
+    )
+
+
+def claim_invitation(tx: Transaction, token_digest: str, now: datetime, by: NodeId) -> bool:
+    """Spend an invitation; False when it is unknown, used or expired, all alike."""
+    result = tx.connection.execute(
+        INVITATIONS.update()
+        .where(
+            INVITATIONS.c.token_digest == token_digest,
+            INVITATIONS.c.used_at.is_(None),
+            INVITATIONS.c.expires_at > now,
+        )
+        .values(used_at=now, used_by=by)
+    )
+    return result.rowcount == 1
+
+
+def remember_nonce(tx: Transaction, keyid: str, nonce: str, now: datetime, keep: timedelta) -> bool:
+    """Remember a request's nonce; False when the key has used it before (PROTOCOL 2.7)."""
+    tx.connection.execute(NONCES.delete().where(NONCES.c.seen_at < now - keep))
+    try:
+        with tx.connection.begin_nested():
+            tx.connection.execute(NONCES.insert().values(keyid=keyid, nonce=nonce, seen_at=now))
+    except IntegrityError:
+        return False
+    return True
+
+
+def objects_today(tx: Transaction, node_id: NodeId, day: str) -> int:
+    """Count what a peer has delivered on a day (``YYYY-MM-DD``, UTC)."""
+    found = tx.connection.execute(
+        sa.select(PEER_DAYS.c.objects).where(PEER_DAYS.c.node_id == node_id, PEER_DAYS.c.day == day)
+    ).scalar_one_or_none()
+    return int(found or 0)
+
+
+def count_objects_today(tx: Transaction, node_id: NodeId, day: str, more: int) -> None:
+    """Add to what a peer has delivered on a day."""
+    where = (PEER_DAYS.c.node_id == node_id, PEER_DAYS.c.day == day)
+    result = tx.connection.execute(
+        PEER_DAYS.update().where(*where).values(objects=PEER_DAYS.c.objects + more)
+    )
+    if result.rowcount == 0:
+        tx.connection.execute(PEER_DAYS.insert().values(node_id=node_id, day=day, objects=more))

@@ -1,0 +1,43 @@
+"""A view's own clock: when is an object added to it (ARCHITECTURE 5)?
+
+Invariants:
+* dates of one view strictly increase, whatever the wall clock does;
+* at most 20 objects share a millisecond, so a reader that truncates its cursor to milliseconds
+  gets repeats and never a gap or an endless loop;
+* one view's dates say nothing of another's.
+
+>>> next_dates(5_000, 0, 0, 2)
+([5000, 5001], 2)
+>>> next_dates(5_000, 7_000, 20, 1)
+([8000], 1)
+"""
+
+from __future__ import annotations
+
+PER_MILLISECOND = 20
+
+
+def next_dates(now: int, last: int, in_millisecond: int, count: int) -> tuple[list[int], int]:
+    """Give out ``count`` dates in microseconds since 1970.
+
+    Args:
+        now: the node's clock.
+        last: the view's last date, 0 at first.
+        in_millisecond: how many dates the millisecond of ``last`` holds.
+        count: how many dates are wanted.
+
+    Returns:
+        The dates, and how many the millisecond of the last one holds now.
+    """
+    dates = []
+    for _ in range(count):
+        date = max(now, last + 1)
+        if date // 1000 != last // 1000:
+            in_millisecond = 0
+        elif in_millisecond >= PER_MILLISECOND:
+            date = (last // 1000 + 1) * 1000
+            in_millisecond = 0
+        in_millisecond += 1
+        dates.append(date)
+        last = date
+    return dates, in_millisecond

@@ -1,0 +1,1 @@
+"""Names and the DNS extensions of STIX."""

@@ -1,0 +1,59 @@
+"""Instants on the wire: Tocsin's exact form, STIX's and TAXII's.
+
+>>> write_wire_time(read_wire_time("2026-03-01T10:00:00.000Z"))
+'2026-03-01T10:00:00.000Z'
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from schemas.errors import WireFormatError
+
+_WIRE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_STIX = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?Z"
+)
+
+
+def read_wire_time(text: object) -> datetime:
+    """Read ``YYYY-MM-DDTHH:MM:SS.mmmZ``, exactly three decimals, a date that exists (PROTOCOL 2).
+
+    Raises:
+        WireFormatError: ``E_SCHEMA``.
+    """
+    if not isinstance(text, str) or not _WIRE.fullmatch(text):
+        raise WireFormatError("E_SCHEMA", "time is not YYYY-MM-DDTHH:MM:SS.mmmZ")
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise WireFormatError("E_SCHEMA", "time names a date that does not exist") from None
+
+
+def write_wire_time(at: datetime) -> str:
+    """Write an aware instant with exactly three decimals, cut off and never rounded up."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def read_stix_time(text: object) -> datetime:
+    """Read a STIX timestamp, RFC 3339 in UTC with any sub-second precision (STIX 2.1 §2.16).
+
+    Digits beyond microseconds are cut off.
+
+    Raises:
+        WireFormatError: ``E_SCHEMA``.
+    """
+    match = _STIX.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise WireFormatError("E_SCHEMA", "not an RFC 3339 timestamp in UTC that ends in Z")
+    try:
+        whole = datetime.fromisoformat(match[1]).replace(tzinfo=UTC)
+    except ValueError:
+        raise WireFormatError("E_SCHEMA", "timestamp names a date that does not exist") from None
+    return whole.replace(microsecond=int((match[2] or "0")[:6].ljust(6, "0")))
+
+
+def write_taxii_time(at: datetime) -> str:
+    """Write an instant with six decimals, as TAXII's dates are written here (TAXII 2.1 §3.2)."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
