@@ -9,8 +9,9 @@ Invariants:
 What it does not do: look at content. An entry whose content is rejected advances the chain like
 any other, or one bad entry would block the feed for ever.
 
->>> Step.DUPLICATE is Step.NEXT
-False
+>>> from schemas.identifiers import NodeId
+>>> ChainState(FeedName(NodeId("a" * 52), "green")).seq
+0
 """
 
 from __future__ import annotations

@@ -11,6 +11,9 @@ Invariants:
 
 What it does not do: check objects as STIX, printed labels (``printed_labels``), closure,
 ownership (``ownership``), the order of versions or trust. The caller does, in this order.
+
+>>> from datetime import UTC
+>>> check_modified({"modified": "2026-03-01T10:30:00Z"}, datetime(2026, 3, 1, 10, tzinfo=UTC))
 """
 
 from __future__ import annotations

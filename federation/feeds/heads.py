@@ -7,6 +7,11 @@ Invariants:
 
 What it does not do: keep heads, gossip them, or judge heads of a revoked key, which depends on
 the chain (``chain.decide_standing``).
+
+>>> from datetime import UTC
+>>> feed = FeedName(NodeId("a" * 52), "green")
+>>> head_payload(feed, 1, EntryHash("0" * 64), datetime(2026, 3, 1, tzinfo=UTC))[-37:]
+b'"expires":"2026-03-03T00:00:00.000Z"}'
 """
 
 from __future__ import annotations

@@ -10,6 +10,9 @@ Invariants:
 
 What it does not do: own SCOs. They are unversioned, shared facts, whose id is recomputed from
 their value.
+
+>>> decide_claims(PROVISIONAL, PROVEN, same_content=False)
+<Claim.NEW_WINS: 'new wins'>
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from federation.errors import ContentRejected
-from federation.feeds.carried_objects import MAX_OBJECTS, cut_objects
+from federation.feeds.carried_objects import MAX_OBJECTS, read_objects
 from federation.feeds.entry import read_header
 from federation.feeds.payload_members import Members
 from federation.feeds.sharing_policy import policy_members
@@ -88,6 +88,7 @@ def _check_readable(payload: bytes, stated: Members, objects: Sequence[bytes]) -
     """
     body = strict_loads(payload, max_bytes=MAX_PAYLOAD_BYTES)
     read_header(body)
+    found = [carried.raw for carried in read_objects(body, payload)] if objects else []
     named = body.keys() - {"objects"} if objects else body.keys()
-    if named != stated.keys() or (objects and cut_objects(body, payload) != tuple(objects)):
+    if named != stated.keys() or found != list(objects):
         raise WireFormatError("E_SCHEMA", "an object's bytes are not exactly one JSON object")

@@ -97,6 +97,7 @@ def find_leaks(
     label_of: Mapping[str, EffectiveLabel],
     resolve: Callable[[str], EffectiveLabel | None],
     public: frozenset[str],
+    refs_of: Callable[[Mapping[str, object]], frozenset[str]] = references_of,
 ) -> tuple[Leak, ...]:
     """List the references of an entry's objects that break the closure rule (PROTOCOL 3.4).
 
@@ -105,6 +106,7 @@ def find_leaks(
         label_of: the effective labels of the objects in this entry, by id.
         resolve: gives the effective label of an object held elsewhere, or None when unknown.
         public: ids that everybody may know beside the TLP markings: the origin's identities.
+        refs_of: gives what ``references_of`` gives, for callers that have asked it before.
 
     Returns:
         The leaks in the order of the objects; empty when the entry is closed.
@@ -113,7 +115,7 @@ def find_leaks(
     for value in objects:
         stix_id = str(value["id"])
         reading = label_of[stix_id]
-        for ref in sorted(references_of(value)):
+        for ref in sorted(refs_of(value)):
             if ref in public or ref in PUBLIC_IDS:
                 continue
             held = label_of.get(ref) or resolve(ref)

@@ -18,7 +18,7 @@ from federation.policy.explain import sentences
 from federation.policy.sharing import decide_delivery
 from hub.exchange import publishing_store
 from hub.exchange.marking import write_label
-from hub.exchange.publishing_order import Prepared
+from hub.exchange.publishing_order import Prepared, prepared
 from hub.imports.drafts import Draft
 from hub.node import Node
 from hub.peers.standing import standing_of
@@ -28,7 +28,6 @@ from schemas.identifiers import FeedName, direct_audience
 from schemas.markings import TLP_BY_MARKING_ID, Tlp
 from schemas.stix.sco_ids import deterministic_sco_id
 from schemas.stix.validation import check_object
-from schemas.strict_json import write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ def publish_objects(node: Node, request: PublishRequest) -> PublishOutcome:
         peers = list_peers(tx)
     audience = tuple(_audience_line(peer, request) for peer in peers)
     _refuse_named_who_may_not(request, audience)
-    prepared, refused = prepare(request.drafts, request.tlp)
+    ready, refused = prepare(request.drafts, request.tlp)
     stored = publishing_store.store_publication(
         node,
         publishing_store.Publication(
@@ -127,7 +126,7 @@ def publish_objects(node: Node, request: PublishRequest) -> PublishOutcome:
             actor=request.actor,
             progress=request.progress,
         ),
-        prepared,
+        ready,
         peers,
     )
     return PublishOutcome(
@@ -153,7 +152,7 @@ def prepare(drafts: Iterable[Draft], tlp: Tlp) -> tuple[list[Prepared], list[Ref
         for draft in chosen
         if draft.value.get("type") == "marking-definition" and "id" in draft.value
     }
-    prepared: list[Prepared] = []
+    ready: list[Prepared] = []
     refused: list[RefusedObject] = []
     for draft in chosen:
         try:
@@ -164,8 +163,8 @@ def prepare(drafts: Iterable[Draft], tlp: Tlp) -> tuple[list[Prepared], list[Ref
             stix_id = str(draft.value.get("id", f"line {draft.line}"))
             refused.append(RefusedObject(stix_id, error.code, error.detail, error.remedy))
             continue
-        prepared.append(Prepared(str(value["id"]), value, write_json(value), draft.idn_name))
-    return prepared, refused
+        ready.append(prepared(value, draft.idn_name))
+    return ready, refused
 
 
 def _check_observable_id(value: Mapping[str, object]) -> None:

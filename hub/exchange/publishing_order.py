@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from federation.policy.closure import references_of
+from schemas.strict_json import write_json
 
 MAX_OBJECTS = 64
 MAX_BYTES = 240_000
@@ -18,12 +19,20 @@ MAX_BYTES = 240_000
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One object ready to be sealed; ``raw`` are the bytes that will be signed."""
+    """One object ready to be sealed; ``raw`` are the bytes that will be signed, ``refs`` the ids
+    that it mentions.
+    """
 
     stix_id: str
     value: Mapping[str, object]
     raw: bytes
     idn: str | None = None
+    refs: frozenset[str] = frozenset()
+
+
+def prepared(value: Mapping[str, object], idn: str | None = None) -> Prepared:
+    """Make an object ready to be sealed."""
+    return Prepared(str(value["id"]), value, write_json(value), idn, references_of(value))
 
 
 def in_entries(
@@ -56,10 +65,7 @@ def in_entries(
 def _circles(objects: Sequence[Prepared]) -> Iterator[list[Prepared]]:
     """Yield strongly connected groups, what is referred to first (Tarjan, without recursion)."""
     by_id = {item.stix_id: item for item in objects}
-    refs = {
-        item.stix_id: [ref for ref in sorted(references_of(item.value)) if ref in by_id]
-        for item in objects
-    }
+    refs = {item.stix_id: [ref for ref in sorted(item.refs) if ref in by_id] for item in objects}
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []

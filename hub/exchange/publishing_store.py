@@ -8,19 +8,19 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from federation.feeds.printed_labels import UNPRINTED_TYPES
 from federation.feeds.writing import policy_members
-from federation.policy.closure import find_leaks, references_of
+from federation.policy.closure import find_leaks
 from federation.policy.sharing import decide_feed_read
 from hub.exchange import visible
 from hub.exchange.marking import write_label
 from hub.exchange.object_rows import audience_of, draft_row, open_label
 from hub.exchange.own_feeds import append_entry
-from hub.exchange.publishing_order import MAX_OBJECTS, Prepared, in_entries
+from hub.exchange.publishing_order import MAX_OBJECTS, Prepared, in_entries, prepared
 from hub.imports.drafts import Draft
 from hub.node import Node
 from hub.peers.known_nodes import pinned
@@ -79,11 +79,11 @@ class Publication:
 
 
 def store_publication(
-    node: Node, publication: Publication, prepared: Sequence[Prepared], peers: Sequence[PeerRow]
+    node: Node, publication: Publication, ready: Sequence[Prepared], peers: Sequence[PeerRow]
 ) -> StoredPublication:
     """Store a publication part by part, each part in one write."""
     outcome = StoredPublication(feeds=tuple(str(feed) for feed in publication.feeds))
-    for part in _parts(prepared, outcome):
+    for part in _parts(ready, outcome):
         try:
             with node.database.write() as tx:
                 _PartWrite(tx, node, publication, outcome).store(part, peers)
@@ -96,9 +96,9 @@ def store_publication(
 
 
 def _parts(
-    prepared: Sequence[Prepared], outcome: StoredPublication
+    ready: Sequence[Prepared], outcome: StoredPublication
 ) -> list[list[tuple[Prepared, ...]]]:
-    remaining = list(prepared)
+    remaining = list(ready)
     while True:
         try:
             entries = in_entries(remaining, room=MAX_OBJECTS - RESERVED)
@@ -130,13 +130,15 @@ class _PartWrite:
         self.carried: dict[int, set[str]] = {}
         self.new: dict[int, ObjectRow] = {}
         self.links: list[tuple[int, int, int]] = []
+        self._numbers: Iterator[int] = iter(())
 
     def store(self, part: Sequence[tuple[Prepared, ...]], peers: Sequence[PeerRow]) -> None:
         """Settle, seal and store every entry of the part in every feed."""
         definition = _definition_of(self.publication.tlp)
         ids = {item.stix_id for entry in part for item in entry} | {definition.stix_id}
-        refs = {ref for entry in part for item in entry for ref in references_of(item.value)}
+        refs = {ref for entry in part for item in entry for ref in item.refs}
         self._load(ids | refs)
+        self._numbers = self._claim_numbers(part)
         for entry in part:
             settled = [item for item in entry if self._settles(item)]
             for feed in self.publication.feeds:
@@ -156,6 +158,13 @@ class _PartWrite:
             feeds=[str(feed) for feed in self.publication.feeds],
             objects=len(self.new),
         )
+
+    def _claim_numbers(self, part: Sequence[tuple[Prepared, ...]]) -> Iterator[int]:
+        """Claim row numbers for all that may be new at once; those left over stay unused."""
+        wrappings = RESERVED * len(part) * len(self.publication.feeds)
+        count = sum(len(entry) for entry in part) + wrappings
+        first = stored_objects.claim_object_rows(self.tx, count)
+        return iter(range(first, first + count))
 
     def _load(self, ids: Iterable[str]) -> None:
         for stix_id, claims in stored_objects.claims_of(self.tx, ids).items():
@@ -257,6 +266,7 @@ class _PartWrite:
     def _closed(self, items: Sequence[Prepared], feed: FeedName) -> list[Prepared]:
         """Leave out objects that refer to what the feed's readers may not see (PROTOCOL 3.4)."""
         remaining = list(items)
+        refs = {item.stix_id: item.refs for item in items}
         while remaining:
             label = EffectiveLabel(self.publication.tlp, audience_of([str(feed)]))
             leaks = find_leaks(
@@ -264,6 +274,7 @@ class _PartWrite:
                 {item.stix_id: label for item in remaining},
                 self._label_of,
                 frozenset(self.own.identities),
+                refs_of=lambda value: refs[str(value["id"])],
             )
             if not leaks:
                 break
@@ -300,7 +311,7 @@ class _PartWrite:
         assert self.publication.wrap is not None  # noqa: S101 - narrowed for mypy
         draft = self.publication.wrap([item.value for item in items])
         value = write_label(draft.value, self.publication.tlp, {})
-        return Prepared(str(value["id"]), value, write_json(value), draft.idn_name)
+        return prepared(value, draft.idn_name)
 
     def _policy(self, feed: FeedName) -> dict[str, object]:
         held = find_feed(self.tx, feed)
@@ -322,7 +333,7 @@ class _PartWrite:
             item.value,
             origin=self.node.node_id,
             now=self.now,
-            object_row=stored_objects.claim_object_rows(self.tx, 1),
+            object_row=next(self._numbers),
             tlp=self.publication.tlp,
             exercise=self.publication.exercise,
             idn=item.idn,
@@ -351,5 +362,4 @@ class _PartWrite:
 
 
 def _definition_of(tlp: Tlp) -> Prepared:
-    value = tlp2_marking_definition(tlp)
-    return Prepared(tlp.marking_id, value, write_json(value))
+    return prepared(tlp2_marking_definition(tlp))

@@ -16,6 +16,7 @@ from federation.feeds.entry import OpenedEntry
 from federation.feeds.ownership import claim_strength
 from federation.feeds.printed_labels import check_printed
 from federation.identity.node_document import PinnedNode
+from federation.policy.closure import references_of
 from federation.policy.labels import effective_label
 from schemas.errors import WireFormatError
 from schemas.markings import Tlp
@@ -34,6 +35,7 @@ class JudgedObject:
         unknown_marking: a marking on it is not understood; it waits for a person.
         strength: how strong the origin's claim to the id is.
         idn: the name that proves the id, if the entry gives one.
+        refs: the ids that it mentions.
     """
 
     raw: bytes
@@ -42,6 +44,7 @@ class JudgedObject:
     unknown_marking: bool
     strength: int
     idn: str | None
+    refs: frozenset[str]
 
     @property
     def stix_id(self) -> str:
@@ -118,4 +121,5 @@ def _judge_object(
         unknown_marking=bool(finding.unknown_markings),
         strength=claim_strength(carried.stix_id, value, content.idn, origin),
         idn=content.idn.get(carried.stix_id),
+        refs=references_of(value),
     )

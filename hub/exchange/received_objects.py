@@ -11,7 +11,7 @@ same page, as if each had its own transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from federation.feeds.entry import OpenedEntry
 from federation.feeds.ownership import Claim, decide_claims
 from federation.identity.node_document import PinnedNode
 from federation.policy.admission import decide_admission
-from federation.policy.closure import find_leaks, references_of
+from federation.policy.closure import find_leaks
 from federation.trust.presets import TrustLevel
 from hub.exchange import taking_back, visible
 from hub.exchange.object_rows import audience_of, draft_row, open_label
@@ -62,13 +62,16 @@ class ReceivedObjects:
         self._contents: dict[int, bytes] = {}
         self._carried: dict[int, set[str]] = {}
         self._new: list[ObjectRow] = []
+        self._numbers: Iterator[int] = iter(())
         self._links: list[tuple[int, int, int]] = []
 
     def load(self, contents: Iterable[JudgedContent]) -> None:
         """Read at once what the entries of the page will ask for."""
         judged = [item for content in contents for item in content.objects]
         ids = {item.stix_id for item in judged}
-        refs = {ref for item in judged for ref in references_of(item.value)}
+        refs = {ref for item in judged for ref in item.refs}
+        first = stored.claim_object_rows(self.tx, len(judged))
+        self._numbers = iter(range(first, first + len(judged)))
         withdrawn = {stix_id for content in contents for stix_id in content.content.ids}
         self._claims = stored.claims_of(self.tx, ids | refs | withdrawn)
         rows = [row.object_row for rows in self._claims.values() for row in rows]
@@ -115,11 +118,13 @@ class ReceivedObjects:
         if not judged.objects or judged.tlp is None:
             return
         label = EffectiveLabel(judged.tlp, audience_of([self.feed.feed]))
+        refs = {item.stix_id: item.refs for item in judged.objects}
         leaks = find_leaks(
             [item.value for item in judged.objects],
             {item.stix_id: label for item in judged.objects},
             self._resolve,
             frozenset(self.origin.identities),
+            refs_of=lambda value: refs[str(value["id"])],
         )
         if leaks:
             raise ContentRejected(
@@ -203,7 +208,7 @@ class ReceivedObjects:
             item.value,
             origin=self.origin.node_id,
             now=self.now,
-            object_row=stored.claim_object_rows(self.tx, 1),
+            object_row=next(self._numbers),
             tlp=item.tlp,
             machine=judged.content.policy.machine is True,
             exercise=judged.exercise,

@@ -45,7 +45,7 @@ from schemas.strict_json import MAX_BODY_BYTES, MAX_INTEGER
 TAXII_TYPE = "application/taxii+json;version=2.1"
 MAX_PAGE = 100
 _BATCH = 16
-"""Records read at a time, so that a page of large entries does not load those it has no room for."""
+"""Records read at a time, so that a page of large entries loads few that it has no room for."""
 _ROOM_FOR_HEADS = 16_384
 _CURSOR = re.compile(r"seq:(0|[1-9][0-9]{0,15})")
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}")
@@ -97,7 +97,7 @@ def fed_api_root() -> dict[str, object]:
 def list_collections_for(node: Node, peer: PeerRow) -> dict[str, object]:
     """List the feeds that a peer may know of, as TAXII collections (TAXII 2.1 §5.1)."""
     with node.database.read() as tx:
-        feeds = _listed_feeds(tx, node, peer)
+        feeds = _listed_feeds(tx, peer)
     collections = [_collection(feed) for feed in feeds]
     return {"collections": collections} if collections else {}
 
@@ -109,12 +109,10 @@ def find_collection_for(node: Node, peer: PeerRow, collection_id: str) -> dict[s
         NotFound: ``E_NOT_FOUND``, unknown or not for this peer.
     """
     with node.database.read() as tx:
-        return _collection(_readable_feed(tx, node, peer, collection_id))
+        return _collection(_readable_feed(tx, peer, collection_id))
 
 
-def read_feed_page(
-    node: Node, peer: PeerRow, collection_id: str, request: PageRequest
-) -> bytes:
+def read_feed_page(node: Node, peer: PeerRow, collection_id: str, request: PageRequest) -> bytes:
     """Write one page of a feed as the bytes of a TAXII envelope.
 
     Raises:
@@ -122,8 +120,8 @@ def read_feed_page(
     """
     now = node.now()
     with node.database.read() as tx:
-        feed = _readable_feed(tx, node, peer, collection_id)
-        heads = _page_heads(node, feed, now)
+        feed = _readable_feed(tx, peer, collection_id)
+        heads = _page_heads(node, feed, peer, now)
         records, last = _records(tx, feed, request, MAX_BODY_BYTES - _ROOM_FOR_HEADS)
     members = [b'"more":true,"next":"seq:%d"' % last if last < feed.last_seq else b'"more":false']
     if records:
@@ -141,19 +139,17 @@ def heads_for(node: Node, peer: PeerRow, feed: str | None) -> bytes:
     wanted = None if feed is None else FeedName.read(feed)
     with node.database.read() as tx:
         if wanted is None:
-            feeds = _listed_feeds(tx, node, peer)
+            feeds = _listed_feeds(tx, peer)
         else:
-            feeds = [_readable_feed(tx, node, peer, wanted.collection_id)]
+            feeds = [_readable_feed(tx, peer, wanted.collection_id)]
     return b'{"heads":[' + b",".join(row.head for row in feeds if row.head) + b"]}"
 
 
-def own_heads_for(tx: Transaction, node: Node, peer: PeerRow) -> list[bytes]:
+def own_heads_for(tx: Transaction, peer: PeerRow) -> list[bytes]:
     """List the heads of this node's own feeds that a peer may read, for a wake-up."""
     own = [feed for feed in list_feeds(tx, own=True) if feed.head is not None]
     return [
-        feed.head
-        for feed in own
-        if feed.head is not None and _decide(node, feed, peer, None).allowed
+        feed.head for feed in own if feed.head is not None and _decide(feed, peer, None).allowed
     ]
 
 
@@ -166,27 +162,27 @@ def find_document_of_other(
         NotFound: ``E_NOT_FOUND``, unknown or not for this peer.
     """
     with node.database.read() as tx:
-        readable = {feed.node_id for feed in _listed_feeds(tx, node, peer)}
+        readable = {feed.node_id for feed in _listed_feeds(tx, peer)}
         # Its own and ours are no secret before it: the one it wrote, the other is public.
         if node_id not in readable | {node.node_id, peer.node_id}:
             raise NotFound("E_NOT_FOUND", "no feed of that node is shared with this peer")
         return find_document(tx, node_id, version)
 
 
-def _listed_feeds(tx: Transaction, node: Node, peer: PeerRow) -> list[FeedRow]:
+def _listed_feeds(tx: Transaction, peer: PeerRow) -> list[FeedRow]:
     origins = {row.node_id: row for row in list_peers(tx)}
     return [
         feed
         for feed in list_feeds(tx)
-        if _is_servable(feed) and _decide(node, feed, peer, origins.get(feed.node_id)).allowed
+        if _is_servable(feed) and _decide(feed, peer, origins.get(feed.node_id)).allowed
     ]
 
 
-def _readable_feed(tx: Transaction, node: Node, peer: PeerRow, collection_id: str) -> FeedRow:
+def _readable_feed(tx: Transaction, peer: PeerRow, collection_id: str) -> FeedRow:
     """Find a feed that a peer may read; an unknown one costs the same statements as a refused."""
     feed = find_feed_of_collection(tx, collection_id)
     origin = find_peer(tx, collection_id if feed is None else feed.node_id)
-    if feed is None or not _is_servable(feed) or not _decide(node, feed, peer, origin).allowed:
+    if feed is None or not _is_servable(feed) or not _decide(feed, peer, origin).allowed:
         raise NotFound("E_NOT_FOUND", "no feed of this collection is shared with this peer")
     return feed
 
@@ -196,7 +192,7 @@ def _is_servable(feed: FeedRow) -> bool:
     return feed.last_seq > 0 and feed.head is not None
 
 
-def _decide(node: Node, feed: FeedRow, peer: PeerRow, origin: PeerRow | None) -> Decision:
+def _decide(feed: FeedRow, peer: PeerRow, origin: PeerRow | None) -> Decision:
     name, standing = feed.name, standing_of(peer)
     if feed.own:
         return decide_feed_read(
@@ -229,13 +225,12 @@ def _collection(feed: FeedRow) -> dict[str, object]:
     }
 
 
-def _page_heads(node: Node, feed: FeedRow, now: datetime) -> list[bytes]:
+def _page_heads(node: Node, feed: FeedRow, peer: PeerRow, now: datetime) -> list[bytes]:
     assert feed.head is not None  # noqa: S101 - narrowed for mypy; a feed without one is not served
     heads = [b'"x_tocsin_head":' + feed.head]
-    if not feed.own:
-        payload = relay_head_payload(
-            node.node_id, feed.name, feed.last_seq, feed.last_hash, now
-        )
+    # Giving an origin its own entries is not relaying, so there is nothing to confess.
+    if not feed.own and feed.node_id != peer.node_id:
+        payload = relay_head_payload(node.node_id, feed.name, feed.last_seq, feed.last_hash, now)
         statement = seal(node.keys.entry, RELAY_HEAD_TYPE, payload)
         heads.append(b'"x_tocsin_relay_head":' + statement.to_bytes())
     return heads

@@ -40,7 +40,7 @@ def at(minutes: float) -> datetime:
 
 
 def indicator(number: int = 0, tlp: Tlp | None = Tlp.GREEN, **changes: Any) -> dict[str, Any]:
-    value = {
+    value: dict[str, Any] = {
         "type": "indicator",
         "spec_version": "2.1",
         "id": f"indicator--00000000-0000-4000-8000-{number:012x}",

@@ -28,7 +28,7 @@ from tests.federation.feeds.feed_writer import (
     indicator,
     pin,
 )
-from tests.support.signed_nodes import ended, record_of, seeded
+from tests.support.signed_nodes import record_of, seeded
 
 PUT = {
     "kind": "put",
@@ -166,7 +166,7 @@ def test_after_its_document_expired_a_node_signs_nothing_new() -> None:
 
 def test_of_several_signatures_every_key_must_be_valid() -> None:
     second = seeded(9)
-    keys = [record_of(OWNER.entry, "entry"), ended(record_of(second, "entry"), at(0))]
+    keys = [record_of(OWNER.entry, "entry"), record_of(second, "entry", naf=at(0))]
     pinned = pin(OWNER.document(keys=keys))
     payload = write_json(FeedWriter().payload())
     both = seal([OWNER.entry, second], ENTRY_TYPE, payload)

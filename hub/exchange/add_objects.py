@@ -1,0 +1,299 @@
+"""Add Objects: what local producers hand in, object by object (TAXII 2.1 §5.5).
+
+Invariants:
+* each object is judged alone: a broken one is named in the status and spoils no other;
+* an object is stored with its label and its places in the views in one transaction, so it is
+  never readable before its policy is attached (THREATS 3.7);
+* what is unmarked gets the collection's default label, else AMBER+STRICT, never CLEAR
+  (PROTOCOL 3.1); an unknown marking makes it AMBER+STRICT;
+* the bytes are kept as given; a duplicate is no error, the same id and version with other content
+  is a failure that the status names (THREATS 3.9);
+* the status is complete when it is told of, and on the disk before that.
+
+What it does not do: publish. What stands in such a collection reaches no peer.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from federation.feeds.carried_objects import cut_objects
+from federation.policy.labels import UNMARKED_LOCAL, effective_label
+from federation.policy.views import ceilings_for
+from hub.exchange.collections import LOCAL_STATE, local_origin
+from hub.exchange.latest_versions import settle_latest
+from hub.exchange.object_rows import draft_row
+from hub.exchange.reading import not_found, open_collection
+from hub.node import Node
+from hub.operators.readers import Reader
+from hub.storage.queries.collections import CollectionRow, StatusRow, store_status
+from hub.storage.queries.objects import (
+    ObjectRow,
+    claim_object_rows,
+    claims_of,
+    contents_of,
+    store_objects,
+)
+from hub.storage.queries.views import add_rows, views_of
+from hub.storage.transaction import Transaction
+from schemas.errors import TocsinError, WireFormatError
+from schemas.identifiers import NodeId, is_stix_id
+from schemas.markings import TLP_BY_MARKING_ID, Tlp
+from schemas.stix.objects import version_of
+from schemas.stix.validation import check_object
+from schemas.strict_json import strict_loads
+from schemas.taxii.resources import ObjectStatus, read_posted_envelope, write_status
+from schemas.timestamps import write_taxii_time
+
+_NO_ID: Final = "invalid--00000000-0000-0000-0000-000000000000"
+"""Stands in a status for an object that has no id to name it by."""
+
+Markings = Mapping[str, Mapping[str, object]]
+VersionKey = tuple[str, datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AddedStatus:
+    """The status of one request, as its resource's bytes."""
+
+    status_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """A checked object: its place in the request, its bytes, its value and its row to be."""
+
+    place: int
+    raw: bytes
+    value: Mapping[str, Any]
+    row: ObjectRow
+
+    @property
+    def key(self) -> VersionKey:
+        return self.row.stix_id, self.row.version_at
+
+
+def require_may_add(node: Node, reader: Reader, reference: str) -> None:
+    """Refuse who may not add objects here, before the body is read.
+
+    Raises:
+        NotFound: ``E_NOT_FOUND``, also for a collection that the reader sees (PROTOCOL 2.9).
+    """
+    with node.database.read() as tx:
+        sight = open_collection(tx, reader, reference)
+    if not sight.may_write:
+        raise not_found()
+
+
+def add_objects(node: Node, reader: Reader, reference: str, body: bytes) -> AddedStatus:
+    """Add the objects of an envelope to a collection.
+
+    Args:
+        node: this node.
+        reader: who adds.
+        reference: the collection's id or alias.
+        body: the envelope as received.
+
+    Raises:
+        NotFound: ``E_NOT_FOUND``.
+        WireFormatError: ``E_JSON_*``, ``E_TOO_BIG`` or ``E_ENVELOPE``; nothing was stored.
+    """
+    envelope = read_posted_envelope(body, max_bytes=node.settings.max_content_length)
+    raws = cut_objects(envelope, body)
+    values = envelope["objects"]
+    now = node.now()
+    with node.database.read() as tx:
+        collection = _writable(tx, reader, reference)
+        markings = _known_markings(tx, collection, values)
+    sound, failed = _check_all(raws, values, collection, markings, now)
+    status_id = str(uuid.UUID(bytes=node.entropy(16), version=4))
+    with node.database.write() as tx:
+        # Asked again: the right may have gone since, and this is the transaction that counts.
+        collection = _writable(tx, reader, reference)
+        added, refused = _settle_versions(tx, collection, sound)
+        _store(tx, collection, added, now)
+        failures = [failed.get(place) or refused.get(place) for place in range(len(values))]
+        failure_list = [failure for failure in failures if failure is not None]
+        successes = [
+            ObjectStatus(item.row.stix_id, _version_text(item.value, now), _note(item.row))
+            for item in sound
+            if item.place not in refused
+        ]
+        status = write_status(status_id, now, successes, failure_list)
+        store_status(
+            tx,
+            StatusRow(status_id, reader.name, collection.collection_id, len(values), status, now),
+        )
+    return AddedStatus(status_id, status)
+
+
+def _writable(tx: Transaction, reader: Reader, reference: str) -> CollectionRow:
+    sight = open_collection(tx, reader, reference)
+    if sight.granted is None or not sight.may_write:
+        raise not_found()
+    return sight.granted.collection
+
+
+def _check_all(
+    raws: Sequence[bytes],
+    values: Sequence[object],
+    collection: CollectionRow,
+    markings: Markings,
+    now: datetime,
+) -> tuple[list[_Sound], dict[int, ObjectStatus]]:
+    """Check and label each object by itself; failures by their place."""
+    origin = NodeId(local_origin(collection.collection_id))
+    default = UNMARKED_LOCAL if collection.default_tlp is None else Tlp(collection.default_tlp)
+    sound: list[_Sound] = []
+    failed: dict[int, ObjectStatus] = {}
+    for place, (raw, value) in enumerate(zip(raws, values, strict=True)):
+        try:
+            if not isinstance(value, dict):
+                raise WireFormatError("E_SCHEMA", "not a JSON object")
+            check_object(value)
+            row = draft_row(
+                value,
+                origin=origin,
+                now=now,
+                tlp=_label(value, default, markings),
+                state=LOCAL_STATE,
+            )
+        except TocsinError as error:
+            failed[place] = _failure(place, value, error, now)
+        else:
+            sound.append(_Sound(place, raw, value, row))
+    return sound, failed
+
+
+def _label(value: Mapping[str, object], default: Tlp, markings: Markings) -> Tlp:
+    """Find an object's label: what it prints, else the default; other markings only tighten."""
+    finding = effective_label(value, None, markings)
+    if finding.printed is None:
+        finding = effective_label(value, default, markings)
+    return finding.label.tlp
+
+
+def _known_markings(
+    tx: Transaction, collection: CollectionRow, values: Sequence[object]
+) -> dict[str, Mapping[str, object]]:
+    """Collect the marking-definitions that are in the request or were added here before."""
+    objects = [value for value in values if isinstance(value, dict)]
+    known: dict[str, Mapping[str, object]] = {
+        value["id"]: value
+        for value in objects
+        if value.get("type") == "marking-definition" and is_stix_id(value.get("id"))
+    }
+    named = {ref for value in objects for ref in _marking_refs(value)}
+    wanted = named - set(known) - set(TLP_BY_MARKING_ID)
+    origin = local_origin(collection.collection_id)
+    rows = [
+        claim.object_row
+        for claims in claims_of(tx, sorted(wanted)).values()
+        for claim in claims
+        if claim.origin == origin
+    ]
+    for content in contents_of(tx, rows).values():
+        value = strict_loads(content)
+        known[value["id"]] = value
+    return known
+
+
+def _marking_refs(value: Mapping[str, object]) -> list[str]:
+    refs = value.get("object_marking_refs")
+    granular = value.get("granular_markings")
+    found = list(refs) if isinstance(refs, list) else []
+    if isinstance(granular, list):
+        found += [part.get("marking_ref") for part in granular if isinstance(part, dict)]
+    return [ref for ref in found if is_stix_id(ref)]
+
+
+def _settle_versions(
+    tx: Transaction, collection: CollectionRow, sound: Sequence[_Sound]
+) -> tuple[list[_Sound], dict[int, ObjectStatus]]:
+    """Tell new versions from duplicates and from clashes with what is held or came before."""
+    origin = local_origin(collection.collection_id)
+    held = {
+        (claim.stix_id, claim.version_at): claim.object_row
+        for claims in claims_of(tx, {item.row.stix_id for item in sound}).values()
+        for claim in claims
+        if claim.origin == origin
+    }
+    again = [held[item.key] for item in sound if item.key in held]
+    stored = contents_of(tx, again)
+    first: dict[VersionKey, Mapping[str, Any]] = {}
+    added: list[_Sound] = []
+    refused: dict[int, ObjectStatus] = {}
+    for item in sound:
+        known = first.get(item.key)
+        if known is None and item.key in held:
+            content = stored[held[item.key]]
+            known = item.value if content == item.raw else strict_loads(content)
+        if known is None:
+            added.append(item)
+        elif not same_json(known, item.value):
+            clash = WireFormatError(
+                "E_VERSION_CLASH", "this id and version is held with other content"
+            )
+            refused[item.place] = _failure(item.place, item.value, clash, item.row.received_at)
+        first.setdefault(item.key, item.value if known is None else known)
+    return added, refused
+
+
+def _store(
+    tx: Transaction, collection: CollectionRow, added: Sequence[_Sound], now: datetime
+) -> None:
+    """Store new versions, each in the views that may show its label."""
+    if not added:
+        return
+    number = claim_object_rows(tx, len(added))
+    rows = [
+        # A name key finds what is published on a name; what stands here is not.
+        replace(item.row, object_row=number + place, visible_at=now, name_key=None)
+        for place, item in enumerate(added)
+    ]
+    store_objects(tx, [(row, item.raw) for row, item in zip(rows, added, strict=True)])
+    ceilings = {
+        row.object_row: ceilings_for(Tlp(row.tlp), machine=False, exercise=False) for row in rows
+    }
+    for view in views_of(tx, collection.collection_id):
+        shown = [row.object_row for row in rows if Tlp(view.ceiling) in ceilings[row.object_row]]
+        add_rows(tx, view.view_id, shown, now)
+    settle_latest(tx, collection.collection_id, {row.stix_id for row in rows})
+
+
+def same_json(one: object, other: object) -> bool:
+    """Tell whether two JSON values are equal; 1, 1.0 and true are three values here."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(
+            same_json(member, other[name]) for name, member in one.items()
+        )
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same_json, one, other))
+    return one == other
+
+
+def _note(row: ObjectRow) -> str | None:
+    """Say what a producer would else wonder about."""
+    return "stored; TLP:RED is shown to no machine" if row.tlp == Tlp.RED else None
+
+
+def _failure(place: int, value: object, error: TocsinError, now: datetime) -> ObjectStatus:
+    members = value if isinstance(value, dict) else {}
+    stix_id = members.get("id")
+    return ObjectStatus(
+        stix_id if is_stix_id(stix_id) and isinstance(stix_id, str) else _NO_ID,
+        _version_text(members, now),
+        f"objects[{place}]: {error.code}: {error.detail}",
+    )
+
+
+def _version_text(value: Mapping[str, Any], now: datetime) -> str:
+    """Name a version; what has none of its own goes by when it was added (TAXII 2.1 §3.4.1)."""
+    return version_of(value) or write_taxii_time(now)

@@ -1,0 +1,43 @@
+"""Which version of an object is the latest in each view of a producers' collection.
+
+Invariants:
+* the latest is the one with the greatest version among those that stand in that very view, so a
+  newer version under a stricter label changes nothing for who may not see it (PROTOCOL 3.5);
+* the order of arrival does not matter: a late old version does not take its place.
+
+``originals`` goes by the order of the origin's feed instead (PROTOCOL 2.4), see ``visible``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from hub.storage.queries.collections import set_latest
+from hub.storage.queries.views import Placement, placements_of
+from hub.storage.transaction import Transaction
+
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+
+
+def settle_latest(tx: Transaction, collection_id: str, stix_ids: Iterable[str]) -> None:
+    """Mark the latest version of each object in each view where it stands, and only that one."""
+    is_latest: dict[tuple[int, bool], list[int]] = {}
+    for places in placements_of(tx, collection_id, stix_ids).values():
+        if len(places) == 1 and places[0].latest:
+            continue
+        best: dict[int, Placement] = {}
+        for place in places:
+            held = best.get(place.view_id)
+            if held is None or _rank(place) > _rank(held):
+                best[place.view_id] = place
+        for place in places:
+            latest = best[place.view_id] is place
+            if latest != place.latest:
+                is_latest.setdefault((place.view_id, latest), []).append(place.date_added)
+    for (view_id, latest), dates in is_latest.items():
+        set_latest(tx, view_id, dates, latest=latest)
+
+
+def _rank(place: Placement) -> tuple[datetime, int]:
+    return place.version_at or _BEFORE_ALL, place.date_added

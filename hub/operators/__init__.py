@@ -1,0 +1,1 @@
+"""People and machines that read or write here: tokens and grants."""

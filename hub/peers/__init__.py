@@ -1,0 +1,1 @@
+"""Relations with other nodes: pairing, trust, pulling, waking, keys."""

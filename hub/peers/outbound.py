@@ -1,0 +1,45 @@
+"""How this node reaches its peers: the guarded way out, signed with its http key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from federation.transport.guarded_http import GuardedHttp
+from federation.transport.peer_client import HttpPeer
+from hub.node import Node
+from schemas.identifiers import NodeId
+
+NONCE_BYTES = 24
+"""Of a request's signature (PROTOCOL 2.7: 16 to 48)."""
+
+
+def open_http(node: Node) -> GuardedHttp:
+    """Open the way out for one or many peers; the caller closes it."""
+    ca_file = node.settings.ca_file
+    return GuardedHttp(
+        allow_loopback=node.settings.allow_loopback_peers,
+        ca_file=None if ca_file is None else str(ca_file),
+    )
+
+
+@contextmanager
+def http_or_own(node: Node, http: GuardedHttp | None) -> Iterator[GuardedHttp]:
+    """Use the given way out, or one that is closed afterwards."""
+    if http is not None:
+        yield http
+        return
+    with open_http(node) as own:
+        yield own
+
+
+def reach(node: Node, base: str, node_id: NodeId, http: GuardedHttp) -> HttpPeer:
+    """Make the seam to the node at ``base`` that has to be ``node_id``."""
+    return HttpPeer(
+        base,
+        node_id,
+        signer=node.keys.http,
+        http=http,
+        now=node.now,
+        nonce=lambda: node.entropy(NONCE_BYTES),
+    )

@@ -1,0 +1,1 @@
+"""The clock-driven door: pulls and wake-ups."""

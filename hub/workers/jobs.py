@@ -1,0 +1,117 @@
+"""Run one job: a pull from a peer, or a wake-up to it.
+
+Invariants:
+* whatever happens in a job, it ends in the queue with the time of its next turn;
+* a failure makes the next wait longer, with jitter; the count is in the queue, so a restart does
+  not begin anew;
+* a worker that outlived its lease ends nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from federation.delivery.backoff import PULL_SPREAD, next_delay
+from federation.errors import PeerState
+from federation.transport.guarded_http import GuardedHttp
+from hub.node import Node
+from hub.peers.outbound import http_or_own
+from hub.peers.pull import pull_peer
+from hub.peers.wake import wake_peer
+from hub.storage.queries.jobs import Job, claim_jobs, finish_job
+from hub.storage.queries.peers import PeerRow, find_peer
+from schemas.errors import TocsinError
+from schemas.identifiers import NodeId
+
+PULL, WAKE = "pull", "wake"
+KINDS = (PULL, WAKE)
+LEASE = timedelta(minutes=10)
+"""Longer than any job: a pull ends after four minutes and one more page of half a minute."""
+
+_log = logging.getLogger("tocsin.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """How a job ended.
+
+    Args:
+        wait: until its next turn; None when there is none.
+        error: the code of its failure, or None.
+    """
+
+    wait: timedelta | None
+    error: str | None = None
+
+
+def run_due_jobs(
+    node: Node,
+    *,
+    http: GuardedHttp | None = None,
+    limit: int = 100,
+    jitter: Callable[[], float] = lambda: 0.5,
+) -> int:
+    """Run the jobs that are due, one after the other, and tell how many there were."""
+    with node.database.write(durable=False) as tx:
+        jobs = claim_jobs(tx, node.now(), LEASE, limit, KINDS)
+    with http_or_own(node, http) as way:
+        for job in jobs:
+            run_job(node, job, http=way, jitter=jitter)
+    return len(jobs)
+
+
+def run_job(node: Node, job: Job, *, http: GuardedHttp, jitter: Callable[[], float]) -> None:
+    """Run a claimed job and end it in the queue."""
+    try:
+        end = _run(node, job, http, jitter)
+    except TocsinError as error:
+        end = _failed(job, error, jitter)
+    except Exception:  # noqa: BLE001 - an outermost loop: one defect must not end the other jobs
+        _log.exception("job %s of %s broke", job.kind, job.subject)
+        end = JobEnd(next_delay(job.attempts + 1, jitter()), "E_INTERNAL")
+    now = node.now()
+    next_at = None if end.wait is None else now + end.wait
+    with node.database.write(durable=False) as tx:
+        if not finish_job(tx, job, now, next_at, end.error):
+            _log.warning("job %s of %s lost its lease", job.kind, job.subject)
+
+
+def _run(node: Node, job: Job, http: GuardedHttp, jitter: Callable[[], float]) -> JobEnd:
+    with node.database.read() as tx:
+        peer = find_peer(tx, NodeId(job.subject))
+    if peer is None:
+        return JobEnd(None)
+    if job.kind == WAKE:
+        wake_peer(node, peer, http=http)
+        return JobEnd(None)
+    return _pull(node, peer, job, http, jitter)
+
+
+def _pull(
+    node: Node, peer: PeerRow, job: Job, http: GuardedHttp, jitter: Callable[[], float]
+) -> JobEnd:
+    outcome = pull_peer(node, peer, http=http)
+    if outcome.failed and outcome.error is not None:
+        return _failed(job, outcome.error, jitter)
+    if outcome.unfinished:
+        return JobEnd(timedelta(0))
+    # What stopped one feed is no reason to ask for the others less often.
+    return JobEnd(pull_wait(node, jitter()))
+
+
+def pull_wait(node: Node, jitter: float) -> timedelta:
+    """Return the wait between two pulls that work: the setting, give or take a fifth."""
+    interval = timedelta(seconds=node.settings.pull_interval_seconds)
+    return interval * (1 + PULL_SPREAD * (2 * jitter - 1))
+
+
+def _failed(job: Job, error: TocsinError, jitter: Callable[[], float]) -> JobEnd:
+    if isinstance(error, PeerState) and error.code == "E_PEER_BLOCKED":
+        return JobEnd(None, error.code)  # resuming the relation asks anew
+    _log.info("job %s of %s failed: %s", job.kind, job.subject, error)
+    asked = error.params.get("retry_after")
+    retry_after = timedelta(seconds=asked) if isinstance(asked, int) else None
+    return JobEnd(next_delay(job.attempts + 1, jitter(), retry_after), error.code)

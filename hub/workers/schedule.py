@@ -1,0 +1,51 @@
+"""See that there is always something planned: a pull for every peer, a fresh head for every feed.
+
+Run every half minute or so; several processes at once are safe, for each step looks again inside
+its own write.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hub.exchange.own_feeds import refresh_head
+from hub.node import Node
+from hub.peers.admit import is_reading
+from hub.storage.queries.feeds import FeedRow, list_feeds
+from hub.storage.queries.jobs import request_job, subjects_with_job
+from hub.storage.queries.peers import list_peers
+from hub.storage.transaction import Transaction
+from hub.workers.jobs import PULL
+
+HEAD_AGE = timedelta(hours=5)
+"""Heads are signed anew at least every six hours (PROTOCOL 2.5); this leaves an hour."""
+
+
+def plan_work(node: Node) -> None:
+    """Plan a pull for each peer that has none, and sign old heads anew."""
+    now = node.now()
+    with node.database.read() as tx:
+        nothing_to_do = not _peers_without_pull(tx) and not _old_heads(tx, now)
+    if nothing_to_do:
+        return
+    with node.database.write() as tx:
+        for subject in _peers_without_pull(tx):
+            request_job(tx, PULL, subject, now)
+        for feed in _old_heads(tx, now):
+            refresh_head(tx, node, feed, now)
+
+
+def _peers_without_pull(tx: Transaction) -> list[str]:
+    planned = subjects_with_job(tx, PULL)
+    return [
+        peer.node_id for peer in list_peers(tx) if is_reading(peer) and peer.node_id not in planned
+    ]
+
+
+def _old_heads(tx: Transaction, now: datetime) -> list[FeedRow]:
+    # Closed feeds need no fresh head, and a frozen one must not look alive.
+    return [
+        feed
+        for feed in list_feeds(tx, own=True)
+        if feed.state == "open" and feed.head_ts is not None and feed.head_ts < now - HEAD_AGE
+    ]
