@@ -1,4 +1,4 @@
-"""Is this process alive, and can it serve? Without credentials, and without saying anything more."""
+"""Is this process alive, and can it serve? Without credentials, and saying nothing more."""
 
 from __future__ import annotations
 

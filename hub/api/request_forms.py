@@ -10,7 +10,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_SIGNED: Final = ("/federation/", "/taxii2/fed/", "/.well-known/")
+_SIGNED: Final = ("/federation", "/taxii2/fed", "/.well-known")
 _TAXII: Final = "/taxii2"
 
 

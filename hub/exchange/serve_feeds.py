@@ -26,7 +26,7 @@ from federation.signing.signer import seal
 from hub.errors import NotFound
 from hub.node import Node
 from hub.peers.admit import is_reading
-from hub.peers.node_documents import find_document, own_base
+from hub.peers.node_documents import find_document
 from hub.peers.standing import standing_of
 from hub.storage.queries.feeds import (
     FeedRow,
@@ -41,8 +41,8 @@ from schemas.identifiers import FeedName, NodeId, direct_audience
 from schemas.markings import Tlp
 from schemas.signed_envelope import RELAY_HEAD_TYPE
 from schemas.strict_json import MAX_BODY_BYTES, MAX_INTEGER
+from schemas.taxii.media_types import TAXII
 
-TAXII_TYPE = "application/taxii+json;version=2.1"
 MAX_PAGE = 100
 _BATCH = 16
 """Records read at a time, so that a page of large entries loads few that it has no room for."""
@@ -76,20 +76,11 @@ def read_page_request(parameters: Iterable[tuple[str, str]]) -> PageRequest:
     return PageRequest(int(cursor[1]), min(int(limit[0]), MAX_PAGE))
 
 
-def discovery_for_peer(node: Node, peer: PeerRow) -> dict[str, object]:
-    """Build the discovery resource for a peer: the fed root alone (PROTOCOL 2.6)."""
-    del peer  # every peer has the same root, and no peer another
-    with node.database.read() as tx:
-        base = own_base(tx, node)
-    root = f"{base}taxii2/fed/"
-    return {"title": "Tocsin", "default": root, "api_roots": [root]}
-
-
 def fed_api_root() -> dict[str, object]:
     """Build the API root resource of the fed root (TAXII 2.1 §4.2)."""
     return {
         "title": "Feeds for peers",
-        "versions": [TAXII_TYPE],
+        "versions": [TAXII],
         "max_content_length": MAX_BODY_BYTES,
     }
 
@@ -220,7 +211,7 @@ def _collection(feed: FeedRow) -> dict[str, object]:
         "can_read": True,
         # An origin cannot push its entries to this release yet, whatever feed it is.
         "can_write": False,
-        "media_types": [TAXII_TYPE],
+        "media_types": [TAXII],
         "x_tocsin_feed": feed.feed,
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,22 +16,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import sqlalchemy as sa
 import uvicorn
 
-try:
-    from hub.app import create_app
-except ImportError:
-    import sys
-    sys.path.insert(0, "/tmp")
-    from mini_app import create_app
+from hub.app import create_app
 from hub.bootstrap import NodeProfile, create_node, open_node
+from hub.exchange.publish import PublishOutcome, PublishRequest, publish_objects
+from hub.exchange.publish_names import NameOptions, drafts_from_names, wrap_names
+from hub.imports.name_lists import NamedLine
 from hub.node import Clock, Node
 from hub.peers.invite import accept_invitation, invite_peer
 from hub.peers.node_documents import read_hint
 from hub.peers.trust import PeerChanges, set_peer
 from hub.settings import load_settings
 from hub.storage.queries.peers import PeerRow, find_peer
+from hub.storage.tables.objects import OBJECTS
+from schemas.dns.names import read_name
 from schemas.identifiers import NodeId
+from schemas.markings import Tlp
 
 NOW = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
 _PATIENCE = 20.0
@@ -165,3 +167,33 @@ def give_trust(node: Node, other: Node, trust: str, **changes: Any) -> PeerRow:
     """Let one node give another this trust, verified unless said otherwise."""
     members = {"trust": trust, "verified": True} | changes
     return set_peer(node, peer_of(node, other), PeerChanges(**members)).after
+
+
+def publish_names(
+    node: Node, names: Sequence[str], tlp: str, to: Sequence[Node] = ()
+) -> PublishOutcome:
+    """Publish names as indicators with this label, to the named peers or to all."""
+    lines = [NamedLine(number, read_name(name)) for number, name in enumerate(names, 1)]
+    label = Tlp.read(tlp)
+    return publish_objects(
+        node,
+        PublishRequest(
+            drafts=drafts_from_names(node, lines, label, NameOptions()),
+            tlp=label,
+            to=tuple(peer_of(node, other) for other in to),
+            wrap=lambda values: wrap_names(node, "Names", values),
+        ),
+    )
+
+
+def names_seen(node: Node, state: str = "accepted") -> set[str]:
+    """The names of the indicators of others that a node holds in this state."""
+    with node.database.read() as tx:
+        rows = tx.connection.execute(
+            sa.select(OBJECTS.c.name_key).where(
+                OBJECTS.c.state == state,
+                OBJECTS.c.origin != node.node_id,
+                OBJECTS.c.name_key.is_not(None),
+            )
+        )
+        return set(rows.scalars())

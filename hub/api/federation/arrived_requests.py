@@ -3,7 +3,7 @@
 Invariants:
 * the target is the raw one, not decoded and not rebuilt; repeated headers are joined, so that a
   second signature shows;
-* a body is read within a cap, before anybody is asked who sent it, and parsed only afterwards.
+* a body is parsed only after it is known who sent it.
 """
 
 from __future__ import annotations
@@ -12,43 +12,21 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from hub.node import Node
+from hub.api.dependencies import CurrentNode
 from hub.peers.authenticate import ArrivedRequest, authenticate_peer
 from hub.storage.queries.peers import PeerRow
-from schemas.errors import WireFormatError
-from schemas.strict_json import MAX_BODY_BYTES
-
-
-def current_node(request: Request) -> Node:
-    """Return the node that this application was created for."""
-    node: Node = request.app.state.node
-    return node
-
-
-CurrentNode = Annotated[Node, Depends(current_node)]
 
 
 async def read_arrived(request: Request) -> ArrivedRequest:
-    """Take in a request with at most 4 MiB of body (PROTOCOL 2.1).
-
-    Raises:
-        WireFormatError: ``E_TOO_BIG``, as soon as it is known.
-    """
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced[:20]) > MAX_BODY_BYTES:
-        raise _too_big()
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_big()
+    """Take in a request whole; how large it may be was judged on the way (``body_limit``)."""
+    body = b"".join([chunk async for chunk in request.stream()])
     query: bytes = request.scope["query_string"]
     target: bytes = request.scope["raw_path"] + (b"?" + query if query else b"")
     headers: dict[str, str] = {}
     for raw_name, raw_value in request.scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    return ArrivedRequest(request.method, target.decode("latin-1"), headers, bytes(body) or None)
+    return ArrivedRequest(request.method, target.decode("latin-1"), headers, body or None)
 
 
 Arrived = Annotated[ArrivedRequest, Depends(read_arrived)]
@@ -60,7 +38,3 @@ def signing_peer(node: CurrentNode, arrived: Arrived) -> PeerRow:
 
 
 SigningPeer = Annotated[PeerRow, Depends(signing_peer)]
-
-
-def _too_big() -> WireFormatError:
-    return WireFormatError("E_TOO_BIG", f"a body of over {MAX_BODY_BYTES} bytes")

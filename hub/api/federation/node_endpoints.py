@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from hub.api.federation.arrived_requests import Arrived, CurrentNode, SigningPeer, signing_peer
+from hub.api.dependencies import CurrentNode
+from hub.api.federation.arrived_requests import Arrived, SigningPeer, signing_peer
 from hub.exchange import serve_feeds
 from hub.peers import node_documents
 from hub.peers.admit import admit_joiner

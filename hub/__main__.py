@@ -1,0 +1,21 @@
+"""The command ``tocsin``, and ``python -m hub``."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+
+
+def main() -> None:
+    """Run the command line."""
+    from hub.cli.app import app  # here, so that importing this module costs nothing
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A name that the terminal's encoding lacks is printed as an escape, never a crash.
+            stream.reconfigure(errors="backslashreplace")
+    app(prog_name="tocsin")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The command ``tocsin``: every command by its name.
+
+Invariants:
+* importing this module imports neither the database nor the web nor STIX: commands import what
+  they need when they run, so that ``--help`` answers at once (a house test looks);
+* a command parses, calls one use-case and renders; errors are reported here, in one place.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from hub.cli import (
+    collection_commands,
+    db_commands,
+    look_commands,
+    node_commands,
+    object_commands,
+    peer_commands,
+    publish_commands,
+    serve_commands,
+    token_commands,
+)
+from hub.cli.options import AsJson, Home, Invocation
+from hub.cli.output import reported
+
+
+class CommandLine(TyperGroup):
+    """The root of all commands: reports what goes wrong in any of them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Note whether JSON is wanted before anything can go wrong."""
+        ctx.obj = Invocation(as_json="--json" in args)
+        with reported(as_json=ctx.obj.as_json):
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        with reported(as_json=ctx.obj.as_json):
+            return super().invoke(ctx)
+
+
+app = typer.Typer(
+    cls=CommandLine,
+    name="tocsin",
+    help="Share DNS threat intelligence between organisations, each with its own node.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused by policy.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # rich alone would take longer to load than all the rest
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tocsin {version('tocsin')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_the_command(
+    ctx: typer.Context,
+    home: Home = None,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the release."),
+    ] = False,
+) -> None:
+    ctx.obj.home = home
+
+
+def demo(
+    seconds: Annotated[
+        float | None, typer.Option(metavar="N", help="End after N seconds; else on Ctrl-C.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit 1 when an expectation does not hold.")
+    ] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run three nodes on this machine and tell what they share and withhold."""
+    from hub.cli.demo.command import run_demo
+
+    del home  # every command takes it; the demo makes homes of its own
+    raise typer.Exit(run_demo(seconds=seconds, check=check, json=as_json))
+
+
+def _named(function: Any, name: str) -> None:
+    app.command(name)(function)
+
+
+_named(node_commands.init, "init")
+_named(serve_commands.serve, "serve")
+_named(serve_commands.worker, "worker")
+_named(node_commands.doctor, "doctor")
+app.add_typer(peer_commands.peers, name="peer")
+_named(peer_commands.pull, "pull")
+_named(publish_commands.publish, "publish")
+_named(publish_commands.withdraw, "withdraw")
+app.add_typer(object_commands.objects, name="objects")
+app.add_typer(object_commands.quarantine, name="quarantine")
+_named(look_commands.why, "why")
+app.add_typer(token_commands.tokens, name="token")
+app.add_typer(collection_commands.collections, name="collection")
+app.add_typer(node_commands.keys, name="keys")
+app.add_typer(db_commands.databases, name="db")
+_named(demo, "demo")
+
+__all__ = ["Path", "app"]

@@ -1,0 +1,114 @@
+"""The words that options take, in the order in which help lists them.
+
+They repeat what the rooms below know, because importing those would make ``--help`` slow; a test
+holds the two equal.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Label(StrEnum):
+    """The labels of TLP 2.0."""
+
+    CLEAR = "clear"
+    GREEN = "green"
+    AMBER = "amber"
+    AMBER_STRICT = "amber+strict"
+    RED = "red"
+
+
+class Role(StrEnum):
+    """What a node's organisation does."""
+
+    CERT = "cert"
+    REGISTRY = "registry"
+    REGISTRAR = "registrar"
+    RESOLVER_OPERATOR = "resolver-operator"
+    DNS_HOST = "dns-host"
+
+
+class GreenRelay(StrEnum):
+    """Whether peers may pass a GREEN feed on."""
+
+    COMMUNITY = "community"
+    NONE = "none"
+
+
+class Trust(StrEnum):
+    """The levels of trust in a peer."""
+
+    BLOCKED = "blocked"
+    KNOWN = "known"
+    MEMBER = "member"
+    TRUSTED = "trusted"
+    PARTNER = "partner"
+
+
+class InboundMode(StrEnum):
+    """What becomes of a peer's objects on receipt."""
+
+    REFUSE = "refuse"
+    QUARANTINE = "quarantine"
+    CORROBORATED = "corroborated"
+    ACCEPT = "accept"
+
+
+class Switch(StrEnum):
+    """On or off."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class TokenKind(StrEnum):
+    """The kinds of reader and producer."""
+
+    OWN = "own"
+    CONSTITUENT = "constituent"
+    SUBSCRIBER = "subscriber"
+    PUBLIC = "public"
+    WRITER = "writer"
+    ADMIN = "admin"
+
+
+class FileFormat(StrEnum):
+    """What a file to publish holds."""
+
+    AUTO = "auto"
+    STIX = "stix"
+    NAMES = "names"
+    CSV = "csv"
+
+
+class ThreatType(StrEnum):
+    """Why a name is listed (DNS 1)."""
+
+    AMPLIFICATION = "amplification"
+    CACHE_POISONING = "cache-poisoning"
+    DANGLING_DELEGATION = "dangling-delegation"
+    DELEGATION_HIJACK = "delegation-hijack"
+    DGA = "dga"
+    FAST_FLUX = "fast-flux"
+    LOOKALIKE = "lookalike"
+    MALWARE_C2 = "malware-c2"
+    MALWARE_DISTRIBUTION = "malware-distribution"
+    PHISHING = "phishing"
+    ROGUE_RESOLVER = "rogue-resolver"
+    SINKHOLE = "sinkhole"
+    TUNNELLING = "tunnelling"
+
+
+class ObjectState(StrEnum):
+    """What became of an object at this node."""
+
+    ACCEPTED = "accepted"
+    QUARANTINED = "quarantined"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    WITHHELD = "withheld"
+    ERASED = "erased"
+    EXERCISE = "exercise"
+    LOCAL = "local"

@@ -1,0 +1,166 @@
+"""What a node's database holds: what always has to be true of it, and a form to compare.
+
+Read with plain SQL and the schemas' readers, not with the queries of the product, so that a
+defect there does not hide itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from hub.node import Node
+from schemas.identifiers import ZERO_HASH
+from schemas.signed_envelope import ENTRY_TYPE, HEAD_TYPE, SignedEnvelope, read_envelope
+
+Rows = list[dict[str, Any]]
+
+
+def rows_of(node: Node, statement: str) -> Rows:
+    """Run one reading statement."""
+    with node.database.engine.connect() as connection:
+        return [dict(row._mapping) for row in connection.execute(sa.text(statement))]
+
+
+def envelope_in(record: bytes) -> SignedEnvelope:
+    """Return the signed envelope of an entry as it is served."""
+    return read_envelope(json.loads(bytes(record))["dsse"], ENTRY_TYPE)
+
+
+def check_invariants(node: Node) -> None:
+    """Assert that no entry is ahead of its objects and no cursor ahead of its data."""
+    entries = rows_of(node, "SELECT * FROM entries ORDER BY feed_row, seq")
+    feeds = rows_of(node, "SELECT * FROM feeds ORDER BY feed_row")
+    objects = {row["object_row"]: row for row in rows_of(node, "SELECT * FROM objects")}
+    carried = {
+        (row["feed_row"], row["seq"], row["object_row"])
+        for row in rows_of(node, "SELECT * FROM carried")
+    }
+    for feed in feeds:
+        mine = [entry for entry in entries if entry["feed_row"] == feed["feed_row"]]
+        _check_chain(feed, mine)
+        _check_head(feed, mine)
+    standing = {(entry["feed_row"], entry["seq"]) for entry in entries}
+    assert {(feed_row, seq) for feed_row, seq, _ in carried} <= standing, "objects without an entry"
+    for entry in entries:
+        _check_objects(entry, carried, objects)
+    _check_views(node, objects)
+    _check_counts(node, feeds, carried)
+
+
+def _check_chain(feed: Mapping[str, Any], entries: Rows) -> None:
+    """The cursor stands at the last entry; each entry names the hash of the one before."""
+    assert [entry["seq"] for entry in entries] == list(range(1, feed["last_seq"] + 1))
+    before = ZERO_HASH
+    for entry in entries:
+        envelope = envelope_in(entry["record"])
+        payload = json.loads(envelope.payload)
+        assert envelope.hash == entry["hash"]
+        assert (payload["feed"], payload["seq"]) == (feed["feed"], entry["seq"])
+        assert payload["prev"] == before
+        before = envelope.hash
+    assert feed["last_hash"] == before
+
+
+def _check_head(feed: Mapping[str, Any], entries: Rows) -> None:
+    """An own head names the last entry; a held one never names what we do not hold."""
+    if feed["head"] is None:
+        assert not (feed["own"] and entries), "an own entry without a head"
+        return
+    head = json.loads(read_envelope(json.loads(bytes(feed["head"])), HEAD_TYPE).payload)
+    assert head["seq"] == feed["head_seq"] <= feed["last_seq"]
+    assert not feed["own"] or head["seq"] == feed["last_seq"]
+    assert head["hash"] == entries[head["seq"] - 1]["hash"]
+
+
+def _check_objects(
+    entry: Mapping[str, Any], carried: set[tuple[int, int, int]], objects: Mapping[int, Any]
+) -> None:
+    """Every object of a stored entry is there, with the bytes that were signed."""
+    payload = envelope_in(entry["record"]).payload
+    expected = sorted(value["id"] for value in json.loads(payload).get("objects", []))
+    linked = [row for feed, seq, row in carried if (feed, seq) == (entry["feed_row"], entry["seq"])]
+    if entry["state"] == "rejected":
+        assert not linked, "a rejected entry shows objects"
+        return
+    assert sorted(objects[row]["stix_id"] for row in linked) == expected
+    for row in linked:
+        assert bytes(objects[row]["content"]) in payload
+
+
+def _check_views(node: Node, objects: Mapping[int, Any]) -> None:
+    """A view shows accepted objects alone, and its clock is not behind its rows."""
+    shown = rows_of(node, "SELECT * FROM view_rows")
+    clocks = {row["view_id"]: row["last_added"] for row in rows_of(node, "SELECT * FROM views")}
+    for row in shown:
+        assert objects[row["object_row"]]["state"] == "accepted"
+        assert row["date_added"] <= clocks[row["view_id"]]
+    visible = {row["object_row"] for row in shown}
+    ready = {number for number, row in objects.items() if row["state"] == "accepted"}
+    assert ready == visible, "an accepted object that no view shows"
+
+
+def _check_counts(node: Node, feeds: Rows, carried: set[tuple[int, int, int]]) -> None:
+    """What counts against an origin's daily limit is what came from it."""
+    of_feed = {feed["feed_row"]: feed["node_id"] for feed in feeds if not feed["own"]}
+    came: dict[str, int] = {}
+    for feed_row, _, _ in carried:
+        if feed_row in of_feed:
+            came[of_feed[feed_row]] = came.get(of_feed[feed_row], 0) + 1
+    counted = rows_of(node, "SELECT node_id, SUM(objects) AS objects FROM peer_days GROUP BY 1")
+    assert {row["node_id"]: int(row["objects"]) for row in counted if row["objects"]} == came
+
+
+def comparable_state(node: Node) -> dict[str, Any]:
+    """Return what a node holds without the numbers of its rows, its audit and its nonces."""
+    feed_columns = (
+        "feed, own, relay, highest_tlp, last_seq, last_hash, last_ts, state, relay_stopped, "
+        "head, head_seq, head_ts"
+    )
+    feed_of = "SELECT feeds.feed, "
+    return {
+        "feeds": _sorted(rows_of(node, f"SELECT {feed_columns} FROM feeds")),
+        "entries": _sorted(
+            rows_of(
+                node,
+                f"{feed_of} seq, hash, kind, entries.tlp, entries.state, code, exercise, ts, record,"
+                " sender, received_at FROM entries JOIN feeds USING (feed_row)",
+            )
+        ),
+        "objects": _sorted(
+            [
+                {name: value for name, value in row.items() if name != "object_row"}
+                for row in rows_of(node, "SELECT * FROM objects")
+            ]
+        ),
+        "carried": _sorted(
+            rows_of(
+                node,
+                f"{feed_of} seq, stix_id, version FROM carried JOIN feeds USING (feed_row)"
+                " JOIN objects USING (object_row)",
+            )
+        ),
+        "views": rows_of(
+            node,
+            "SELECT collection_id, ceiling, organisation_id, date_added, latest, origin, stix_id,"
+            " version FROM view_rows JOIN views USING (view_id) JOIN objects USING (object_row)"
+            " ORDER BY collection_id, ceiling, organisation_id, date_added",
+        ),
+        "documents": _sorted(rows_of(node, "SELECT node_id, version, hash FROM node_documents")),
+        "days": _sorted(rows_of(node, "SELECT * FROM peer_days")),
+        "jobs": _sorted(rows_of(node, "SELECT kind, subject, next_attempt_at FROM jobs")),
+        "peers": _sorted(
+            rows_of(node, "SELECT node_id, trust, verified, last_success_at, failures FROM peers")
+        ),
+    }
+
+
+def _sorted(rows: Rows) -> Rows:
+    plain = [
+        {name: bytes(v) if isinstance(v, memoryview) else v for name, v in row.items()}
+        for row in rows
+    ]
+    return sorted(plain, key=lambda row: str(sorted(row.items())))
