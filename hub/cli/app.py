@@ -8,7 +8,6 @@ Invariants:
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +16,6 @@ from typer.core import TyperGroup
 from hub.cli import (
     collection_commands,
     db_commands,
-    look_commands,
     node_commands,
     object_commands,
     peer_commands,
@@ -58,9 +56,12 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        typer.echo(f"tocsin {version('tocsin')}")
+        try:
+            typer.echo(f"tocsin {version('tocsin')}")
+        except PackageNotFoundError:
+            typer.echo("tocsin, run from a checkout that is not installed")
         raise typer.Exit
 
 
@@ -107,11 +108,9 @@ _named(publish_commands.publish, "publish")
 _named(publish_commands.withdraw, "withdraw")
 app.add_typer(object_commands.objects, name="objects")
 app.add_typer(object_commands.quarantine, name="quarantine")
-_named(look_commands.why, "why")
+_named(object_commands.why, "why")
 app.add_typer(token_commands.tokens, name="token")
 app.add_typer(collection_commands.collections, name="collection")
 app.add_typer(node_commands.keys, name="keys")
 app.add_typer(db_commands.databases, name="db")
 _named(demo, "demo")
-
-__all__ = ["Path", "app"]

@@ -151,7 +151,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     from rich.text import Text
 
     every = list(rows)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(Text(column), overflow="fold")
     for row in every[:SHOWN_ROWS]:

@@ -16,7 +16,8 @@ What it does not do: publish. What stands in such a collection reaches no peer.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -115,8 +116,8 @@ def add_objects(node: Node, reader: Reader, reference: str, body: bytes) -> Adde
     with node.database.write() as tx:
         # Asked again: the right may have gone since, and this is the transaction that counts.
         collection = _writable(tx, reader, reference)
-        added, refused = _settle_versions(tx, collection, sound)
-        _store(tx, collection, added, now)
+        added, refused, several = _settle_versions(tx, collection, sound)
+        _store(tx, collection, added, several, now)
         failures = [failed.get(place) or refused.get(place) for place in range(len(values))]
         failure_list = [failure for failure in failures if failure is not None]
         successes = [
@@ -214,8 +215,12 @@ def _marking_refs(value: Mapping[str, object]) -> list[str]:
 
 def _settle_versions(
     tx: Transaction, collection: CollectionRow, sound: Sequence[_Sound]
-) -> tuple[list[_Sound], dict[int, ObjectStatus]]:
-    """Tell new versions from duplicates and from clashes with what is held or came before."""
+) -> tuple[list[_Sound], dict[int, ObjectStatus], set[str]]:
+    """Tell new versions from duplicates and from clashes with what is held or came before.
+
+    Returns:
+        The new versions, the clashes by their place, and the ids with more than one version now.
+    """
     origin = local_origin(collection.collection_id)
     held = {
         (claim.stix_id, claim.version_at): claim.object_row
@@ -241,13 +246,22 @@ def _settle_versions(
             )
             refused[item.place] = _failure(item.place, item.value, clash, item.row.received_at)
         first.setdefault(item.key, item.value if known is None else known)
-    return added, refused
+    versions = Counter(stix_id for stix_id, _ in {*held, *(item.key for item in added)})
+    several = {str(item.row.stix_id) for item in added if versions[item.row.stix_id] > 1}
+    return added, refused, several
 
 
 def _store(
-    tx: Transaction, collection: CollectionRow, added: Sequence[_Sound], now: datetime
+    tx: Transaction,
+    collection: CollectionRow,
+    added: Sequence[_Sound],
+    several: Collection[str],
+    now: datetime,
 ) -> None:
-    """Store new versions, each in the views that may show its label."""
+    """Store new versions, each in the views that may show its label.
+
+    ``several`` are the ids that have more than one version now; the others' only one is the latest.
+    """
     if not added:
         return
     number = claim_object_rows(tx, len(added))
@@ -263,7 +277,7 @@ def _store(
     for view in views_of(tx, collection.collection_id):
         shown = [row.object_row for row in rows if Tlp(view.ceiling) in ceilings[row.object_row]]
         add_rows(tx, view.view_id, shown, now)
-    settle_latest(tx, collection.collection_id, {row.stix_id for row in rows})
+    settle_latest(tx, collection.collection_id, several)
 
 
 def same_json(one: object, other: object) -> bool:

@@ -121,6 +121,9 @@ class _PageWrite:
         self.now: datetime = node.now()
         self.held: FeedRow = stored.find_feed(tx, feed) or stored.create_feed(tx, feed, own=False)
         self.via_relay = sender.node_id != feed.node_id
+        self.peer = find_peer(tx, feed.node_id)
+        self.limit = UNKNOWN_ORIGIN_LIMIT if self.peer is None else daily_limit_of(self.peer)
+        self.used = objects_today(tx, feed.node_id, self.now.date().isoformat())
         self.rows: list[EntryRow] = []
         self.counts = Received(last_seq=self.held.last_seq)
 
@@ -136,13 +139,12 @@ class _PageWrite:
         known = stored.entry_hashes(
             self.tx, self.held.feed_row, [item.entry.header.seq for item in judged]
         )
-        objects = ReceivedObjects(self.tx, self.node, self.origin, self.held, self.now)
+        objects = ReceivedObjects(self.tx, self.origin, self.peer, self.held, self.now)
         objects.load([j.content for j in judged if isinstance(j.content, JudgedContent)])
         try:
             if self.via_relay and judged:
                 self._check_relay_head(page, relay, judged, known)
             for item in judged:
-                self._check_quota(item, objects)
                 step = decide_next(
                     state,
                     item.entry,
@@ -153,6 +155,7 @@ class _PageWrite:
                 if step is Step.DUPLICATE:
                     self.counts = replace(self.counts, duplicates=self.counts.duplicates + 1)
                     continue
+                self._check_quota(item, objects)
                 self._take(item, objects)
                 state = advance(state, item.entry)
         except (ChainBroken, EntryDeferred) as stopped:
@@ -192,7 +195,7 @@ class _PageWrite:
                 if page.relay_head is None
                 else open_relay_head(page.relay_head, relay=relay, feed=self.feed)
             )
-        except (WireFormatError, SignatureRejected) as error:
+        except (WireFormatError, SignatureRejected, ChainBroken) as error:
             raise ChainBroken("E_RELAY_FORBIDDEN", f"relay head: {error}") from None
         chain = {**known, **{item.entry.header.seq: item.entry.hash for item in judged}}
         last = judged[-1].entry
@@ -206,14 +209,13 @@ class _PageWrite:
 
     def _check_quota(self, item: _Judged, objects: ReceivedObjects) -> None:
         """Stop before what exceeds the origin's daily limit; it is taken tomorrow, not lost."""
-        peer = find_peer(self.tx, self.feed.node_id)
-        limit = daily_limit_of(peer) if peer is not None else UNKNOWN_ORIGIN_LIMIT
-        day = self.now.date().isoformat()
+        used = self.used + objects.taken
         count = len(item.content.objects) if isinstance(item.content, JudgedContent) else 0
-        if objects_today(self.tx, self.feed.node_id, day) + objects.taken + count > limit:
+        # An entry larger than the limit has a day of its own, or the feed would stop for ever.
+        if used + count > self.limit and (used or not self.limit):
             raise EntryDeferred(
                 "E_QUOTA",
-                f"the origin's limit of {limit} objects a day is reached",
+                f"the origin's limit of {self.limit} objects a day is reached",
                 "It goes on tomorrow; `tocsin peer set PEER --limit N` raises it.",
             )
 

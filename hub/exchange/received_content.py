@@ -78,7 +78,11 @@ def judge_content(entry: OpenedEntry, origin: PinnedNode) -> JudgedContent:
     """
     # 1. Kind, policy, members.
     content = read_content(entry)
-    # 2. to 4. Schema, printed labels, versions and claims of each object.
+    # 2. A withdrawal carries last versions of what it withdraws and nothing else: these are shown
+    #    beside the narrow-wins rule, which something live must not get around.
+    if content.kind == "retract":
+        _check_last_versions(content)
+    # 3. to 5. Schema, printed labels, versions and claims of each object.
     definitions = {
         carried.stix_id: carried.value
         for carried in content.objects
@@ -88,6 +92,12 @@ def judge_content(entry: OpenedEntry, origin: PinnedNode) -> JudgedContent:
         _judge_object(carried, entry, content, origin, definitions) for carried in content.objects
     )
     return JudgedContent(content, objects)
+
+
+def _check_last_versions(content: EntryContent) -> None:
+    for carried in content.objects:
+        if carried.value.get("revoked") is not True or carried.stix_id not in content.ids:
+            raise ContentRejected("E_SCHEMA", f"{carried.stix_id} is not a last version here")
 
 
 def _judge_object(

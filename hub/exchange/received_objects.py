@@ -25,12 +25,11 @@ from federation.trust.presets import TrustLevel
 from hub.exchange import taking_back, visible
 from hub.exchange.object_rows import audience_of, draft_row, open_label
 from hub.exchange.received_content import JudgedContent, JudgedObject
-from hub.node import Node
 from hub.peers.standing import standing_of
 from hub.storage.queries import objects as stored
 from hub.storage.queries.feeds import FeedRow, find_entry_of_hash
 from hub.storage.queries.objects import ObjectRow
-from hub.storage.queries.peers import find_peer
+from hub.storage.queries.peers import PeerRow
 from hub.storage.transaction import Transaction
 from schemas.markings import EffectiveLabel, Tlp
 from schemas.stix.objects import META_TYPES, SCO_TYPES
@@ -43,10 +42,14 @@ class ReceivedObjects:
     """The objects of one page of one origin."""
 
     def __init__(
-        self, tx: Transaction, node: Node, origin: PinnedNode, feed: FeedRow, now: datetime
+        self,
+        tx: Transaction,
+        origin: PinnedNode,
+        peer: PeerRow | None,
+        feed: FeedRow,
+        now: datetime,
     ) -> None:
         self.tx = tx
-        self.node = node
         self.origin = origin
         self.feed = feed
         self.now = now
@@ -54,7 +57,6 @@ class ReceivedObjects:
         self.quarantined = 0
         self.taken = 0
         self.taken_back = False
-        peer = find_peer(tx, origin.node_id)
         # The origin's trust and never the sender's: a relay lends none (PROTOCOL 3.2).
         self._trust = TrustLevel.KNOWN if peer is None else standing_of(peer).effective_trust
         self._inbound = None if peer is None else peer.inbound

@@ -35,7 +35,7 @@ from schemas.errors import TocsinError, WireFormatError
 from schemas.identifiers import FeedName, NodeId, direct_audience
 
 LONGEST_PULL_SECONDS = 240.0
-"""Then the rest waits for its next turn, so that a lease never ends under a pull that works."""
+"""Then the rest waits for its next turn, so that no long feed keeps the other peers waiting."""
 MOST_NEW_ORIGINS = 32
 """Nodes learned in one pull: their ids cost a liar nothing, their documents cost us work."""
 _RELAYED = frozenset({"clear", "green"})
@@ -75,15 +75,25 @@ def pull_peer(
     *,
     http: GuardedHttp | None = None,
     longest_seconds: float = LONGEST_PULL_SECONDS,
+    is_stopping: Callable[[], bool] = lambda: False,
 ) -> PullOutcome:
     """Pull everything new that a peer has for this node.
+
+    Args:
+        http: the way out, else one of its own.
+        longest_seconds: after that the rest is left for the next pull.
+        is_stopping: tells whether to leave the rest now, asked after every page.
 
     Raises:
         PeerState: ``E_PEER_BLOCKED`` for a peer that is blocked or suspended here, or gone.
     """
     started = time.monotonic()
     sender = _require_pullable(node, peer)
-    pulling = _PullOfPeer(node, sender, lambda: time.monotonic() - started > longest_seconds)
+    pulling = _PullOfPeer(
+        node,
+        sender,
+        lambda: is_stopping() or time.monotonic() - started > longest_seconds,
+    )
     failure: TocsinError | None = None
     try:
         with http_or_own(node, http) as way:

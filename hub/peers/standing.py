@@ -16,7 +16,7 @@ def standing_of(peer: PeerRow) -> PeerStanding:
 
 
 def daily_limit_of(peer: PeerRow) -> int:
-    """Return how many objects a day are taken from a peer."""
+    """Return how many objects a day are taken from a peer, by the trust that counts."""
     if peer.daily_limit is not None:
         return peer.daily_limit
-    return PRESETS[TrustLevel(peer.trust)].limit
+    return PRESETS[standing_of(peer).effective_trust].limit

@@ -20,7 +20,7 @@ from federation.policy.sharing import tlp_words
 from federation.trust.presets import PRESETS, Inbound, TrustLevel
 from hub.errors import NotFound
 from hub.node import Node
-from hub.peers.standing import daily_limit_of, standing_of
+from hub.peers.standing import standing_of
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.jobs import drop_jobs, request_job
 from hub.storage.queries.peers import PeerRow, find_peer, update_peer
@@ -76,13 +76,16 @@ class PeerChange:
 
 
 def dials_of(peer: PeerRow) -> Dials:
-    """Return a peer's dials, with its preset where none was turned."""
+    """Return a peer's dials, with its preset where none was turned.
+
+    As the operator set them: before the voice code was compared, those of ``known`` count.
+    """
     preset = PRESETS[TrustLevel(peer.trust)]
     return Dials(
         inbound=peer.inbound or preset.inbound.value,
         cap=preset.cap if peer.cap is None else peer.cap,
         outbound=standing_of(peer).outbound.wire,
-        limit=daily_limit_of(peer),
+        limit=preset.limit if peer.daily_limit is None else peer.daily_limit,
     )
 
 
@@ -104,7 +107,7 @@ def set_peer(
         after = require_peer(find_peer(tx, peer.node_id))
         if after.trust == TrustLevel.BLOCKED:
             drop_jobs(tx, peer.node_id)
-        elif before.trust != after.trust:
+        elif before.trust == TrustLevel.BLOCKED:
             request_job(tx, "pull", peer.node_id, now, hurry=True)
         changed = _differences(before, after)
         store_event(tx, now, actor, "PEER_SET", peer=peer.node_id, changed=changed)

@@ -9,6 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
+from federation.feeds.heads import Head
 from federation.transport.guarded_http import GuardedHttp
 from federation.transport.peer_client import MAX_HEADS
 from hub.exchange.serve_feeds import own_heads_for
@@ -16,8 +17,10 @@ from hub.node import Node
 from hub.peers.outbound import http_or_own, reach
 from hub.peers.stated_heads import Standing, compare, find_good_head
 from hub.storage.queries.audit import store_event
+from hub.storage.queries.evidence import is_noted
 from hub.storage.queries.jobs import request_job
 from hub.storage.queries.peers import PeerRow
+from hub.storage.transaction import Transaction
 from schemas.errors import WireFormatError
 from schemas.identifiers import NodeId
 from schemas.members import read_list, read_object
@@ -61,15 +64,13 @@ def accept_wake(node: Node, sender: PeerRow, body: bytes) -> None:
     with node.database.write(durable=False) as tx:
         for head, standing in standings:
             if standing is Standing.CONTRADICTS:
-                # Evidence first: two statements of the origin that cannot both be true.
-                store_event(
-                    tx,
-                    now,
-                    sender.node_id,
-                    "HEAD_CONTRADICTS",
-                    feed=str(head.feed),
-                    seq=head.seq,
-                    head=head.envelope.to_json(),
-                )
+                _note_contradiction(tx, node, sender, head)
         # A peer that speaks is there again, so a wait after failures ends (hurry).
         request_job(tx, "pull", NodeId(sender.node_id), now, hurry=True)
+
+
+def _note_contradiction(tx: Transaction, node: Node, sender: PeerRow, head: Head) -> None:
+    """Keep a head that contradicts our chain: two statements that cannot both be true."""
+    evidence = {"feed": str(head.feed), "seq": head.seq, "head": head.envelope.to_json()}
+    if not is_noted(tx, "HEAD_CONTRADICTS", evidence):
+        store_event(tx, node.now(), sender.node_id, "HEAD_CONTRADICTS", **evidence)

@@ -56,7 +56,7 @@ class Database:
                 self.url, pool_pre_ping=True, pool_size=8, max_overflow=16, pool_timeout=30
             )
         if self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _create_private(Path(self.url.database))
         engine = sa.create_engine(
             self.url,
             connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_MS / 1000},
@@ -134,6 +134,12 @@ class Database:
         self.engine.dispose()
 
 
+def _create_private(file: Path) -> None:
+    """Create the database's file for its owner alone; SQLite gives its journal the same mode."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.touch(mode=0o600)
+
+
 def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.isolation_level = None  # we say BEGIN ourselves, in the event below
     cursor = dbapi_connection.cursor()
@@ -141,7 +147,7 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA cache_size = -16384")
+    cursor.execute("PRAGMA cache_size = -4096")
     cursor.close()
 
 

@@ -22,14 +22,16 @@ from hub.peers.outbound import http_or_own
 from hub.peers.pull import pull_peer
 from hub.peers.wake import wake_peer
 from hub.storage.queries.jobs import Job, claim_jobs, finish_job
-from hub.storage.queries.peers import PeerRow, find_peer
+from hub.storage.queries.peers import find_peer
 from schemas.errors import TocsinError
 from schemas.identifiers import NodeId
 
 PULL, WAKE = "pull", "wake"
 KINDS = (PULL, WAKE)
-LEASE = timedelta(minutes=10)
-"""Longer than any job: a pull ends after four minutes and one more page of half a minute."""
+LEASE = timedelta(minutes=1)
+"""Renewed while a job runs, so that the jobs of a process that was killed are soon free again."""
+WHOLE_LEASE = timedelta(minutes=10)
+"""Without renewal, longer than any job: a pull ends after four minutes and one more page."""
 
 _log = logging.getLogger("tocsin.worker")
 
@@ -56,17 +58,28 @@ def run_due_jobs(
 ) -> int:
     """Run the jobs that are due, one after the other, and tell how many there were."""
     with node.database.write(durable=False) as tx:
-        jobs = claim_jobs(tx, node.now(), LEASE, limit, KINDS)
+        jobs = claim_jobs(tx, node.now(), WHOLE_LEASE, limit, KINDS)
     with http_or_own(node, http) as way:
         for job in jobs:
             run_job(node, job, http=way, jitter=jitter)
     return len(jobs)
 
 
-def run_job(node: Node, job: Job, *, http: GuardedHttp, jitter: Callable[[], float]) -> None:
-    """Run a claimed job and end it in the queue."""
+def run_job(
+    node: Node,
+    job: Job,
+    *,
+    http: GuardedHttp,
+    jitter: Callable[[], float],
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> None:
+    """Run a claimed job and end it in the queue.
+
+    Args:
+        is_stopping: tells whether a long pull should leave the rest for its next turn.
+    """
     try:
-        end = _run(node, job, http, jitter)
+        end = _run(node, job, http, jitter, is_stopping)
     except TocsinError as error:
         end = _failed(job, error, jitter)
     except Exception:  # noqa: BLE001 - an outermost loop: one defect must not end the other jobs
@@ -79,7 +92,13 @@ def run_job(node: Node, job: Job, *, http: GuardedHttp, jitter: Callable[[], flo
             _log.warning("job %s of %s lost its lease", job.kind, job.subject)
 
 
-def _run(node: Node, job: Job, http: GuardedHttp, jitter: Callable[[], float]) -> JobEnd:
+def _run(
+    node: Node,
+    job: Job,
+    http: GuardedHttp,
+    jitter: Callable[[], float],
+    is_stopping: Callable[[], bool],
+) -> JobEnd:
     with node.database.read() as tx:
         peer = find_peer(tx, NodeId(job.subject))
     if peer is None:
@@ -87,13 +106,7 @@ def _run(node: Node, job: Job, http: GuardedHttp, jitter: Callable[[], float]) -
     if job.kind == WAKE:
         wake_peer(node, peer, http=http)
         return JobEnd(None)
-    return _pull(node, peer, job, http, jitter)
-
-
-def _pull(
-    node: Node, peer: PeerRow, job: Job, http: GuardedHttp, jitter: Callable[[], float]
-) -> JobEnd:
-    outcome = pull_peer(node, peer, http=http)
+    outcome = pull_peer(node, peer, http=http, is_stopping=is_stopping)
     if outcome.failed and outcome.error is not None:
         return _failed(job, outcome.error, jitter)
     if outcome.unfinished:

@@ -25,7 +25,7 @@ from types import MappingProxyType
 from federation.transport.guarded_http import GuardedHttp
 from hub.node import Node
 from hub.peers.outbound import open_http
-from hub.storage.queries.jobs import claim_jobs, next_due
+from hub.storage.queries.jobs import Job, claim_jobs, next_due, renew_leases
 from hub.workers.jobs import KINDS, LEASE, PULL, WAKE, run_job
 from hub.workers.schedule import plan_work
 from schemas.errors import TocsinError
@@ -33,7 +33,7 @@ from schemas.errors import TocsinError
 LANES: Mapping[str, int] = MappingProxyType({PULL: 8, WAKE: 4})
 """How many jobs of a kind run at once in this process."""
 LOOK_SECONDS = 0.1
-PLAN_SECONDS = 30.0
+PLAN_SECONDS = 20.0
 STOP_SECONDS = 35.0
 """A little more than the longest request."""
 
@@ -61,7 +61,7 @@ class Worker:
         self._jitter = jitter
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._running: dict[str, set[Future[None]]] = {kind: set() for kind in lanes}
+        self._running: dict[str, dict[Future[None], Job]] = {kind: {} for kind in lanes}
 
     def start(self) -> None:
         """Begin to work in a thread of its own."""
@@ -78,7 +78,7 @@ class Worker:
         """Work until ``stop`` is called from another thread."""
         pool = ThreadPoolExecutor(sum(self._lanes.values()), thread_name_prefix="tocsin-job")
         # A clock that only decides when to look is not the node's clock.
-        look = _Look(self._node)
+        look = Look(self._node)
         with open_http(self._node) as http:
             while not self._stopping.is_set():
                 try:
@@ -91,8 +91,9 @@ class Worker:
                 self._stopping.wait(LOOK_SECONDS)
             self._finish(pool)
 
-    def _plan_when_due(self, look: _Look) -> None:
+    def _plan_when_due(self, look: Look) -> None:
         if look.is_time_to_plan():
+            self._renew()
             plan_work(self._node)
             look.planned()
 
@@ -100,7 +101,7 @@ class Worker:
         """Claim what is due and fits into the lanes; return when to look again by the clock."""
         now = self._node.now()
         for kind, width in self._lanes.items():
-            self._running[kind] = {job for job in self._running[kind] if not job.done()}
+            self._running[kind] = self._in_hand(kind)
             free = width - len(self._running[kind])
             with self._node.database.read() as tx:
                 due = next_due(tx, (kind,), now)
@@ -109,21 +110,37 @@ class Worker:
             with self._node.database.write(durable=False) as tx:
                 jobs = claim_jobs(tx, now, LEASE, free, (kind,))
             for job in jobs:
-                self._running[kind].add(
-                    pool.submit(run_job, self._node, job, http=http, jitter=self._jitter)
-                )
+                self._running[kind][self._submit(pool, job, http)] = job
         with self._node.database.read() as tx:
             return next_due(tx, KINDS, now)
 
+    def _submit(self, pool: ThreadPoolExecutor, job: Job, http: GuardedHttp) -> Future[None]:
+        return pool.submit(
+            run_job,
+            self._node,
+            job,
+            http=http,
+            jitter=self._jitter,
+            is_stopping=self._stopping.is_set,
+        )
+
+    def _in_hand(self, kind: str) -> dict[Future[None], Job]:
+        return {work: job for work, job in self._running[kind].items() if not work.done()}
+
+    def _renew(self) -> None:
+        jobs = [job for kind in self._lanes for job in self._in_hand(kind).values()]
+        if jobs:
+            with self._node.database.write(durable=False) as tx:
+                renew_leases(tx, jobs, self._node.now() + LEASE)
+
     def _finish(self, pool: ThreadPoolExecutor) -> None:
-        in_hand = [job for jobs in self._running.values() for job in jobs]
-        _, late = wait(in_hand, timeout=STOP_SECONDS)
+        _, late = wait([work for kind in self._lanes for work in self._in_hand(kind)], STOP_SECONDS)
         if late:
             _log.warning("%d jobs did not end in time; their leases will", len(late))
         pool.shutdown(wait=not late, cancel_futures=True)
 
 
-class _Look:
+class Look:
     """Whether looking at the queue is worth it now."""
 
     def __init__(self, node: Node) -> None:

@@ -151,3 +151,32 @@ def test_t56_a_pull_killed_between_any_two_statements(tmp_path: Path, killer: Ki
             assert [row["state"] for row in states] == ["accepted"]
 
     assert sum(statement.startswith("INSERT INTO entries") for statement in statements) == 2
+
+
+def test_t56_a_long_publication_killed_between_its_parts_goes_on(
+    tmp_path: Path, killer: Killer
+) -> None:
+    """64 entries are one write; what came before the death stays, and nothing is sealed twice."""
+    make_node(tmp_path, "origin").database.close()
+    objects = [
+        INDICATORS[0]
+        | {"id": f"indicator--5d7a3f6e-0000-4000-8000-0000000001{number:02}"}
+        | {"description": "x" * 125_000}  # two of them do not fit into one entry
+        for number in range(66)
+    ]
+    bundle = write_bundle(tmp_path / "bundle.json", objects)
+    order = order_for("publish", tmp_path / "origin", bundle=bundle, tlp="clear")
+    calm = Home(tmp_path / "origin").copied_to(tmp_path / "calm")
+    statements = killer.run(order | {"home": str(calm)})
+    writes = [n for n, text in enumerate(statements, 1) if text == "BEGIN IMMEDIATE"]
+    assert len(writes) == 2
+
+    for number in (writes[1] - 1, writes[1], len(statements)):
+        trial = Home(tmp_path / "origin").copied_to(tmp_path / f"trial-{number}")
+        killer.run(order | {"home": str(trial)}, kill_at=number)
+        with opened(trial) as node:
+            check_invariants(node)
+            assert rows_of(node, "SELECT last_seq FROM feeds") == [{"last_seq": 1 + 64}]
+        killer.run(order | {"home": str(trial)})
+        with opened(trial) as node, opened(calm) as undisturbed:
+            assert comparable_state(node) == comparable_state(undisturbed)

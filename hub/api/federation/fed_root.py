@@ -39,4 +39,3 @@ def get_objects(
     """Get a page of a feed: entries in signed envelopes, with the heads (TAXII 2.1 §5.4)."""
     wanted = serve_feeds.read_page_request(request.query_params.multi_items())
     return taxii_response(serve_feeds.read_feed_page(node, peer, collection_id, wanted))
-

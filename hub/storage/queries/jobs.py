@@ -90,6 +90,16 @@ def claim_jobs(
     return tuple(Job(r.job_id, r.kind, r.subject, r.fence + 1, r.attempts) for r in rows)
 
 
+def renew_leases(tx: Transaction, jobs: Sequence[Job], until: datetime) -> None:
+    """Keep claimed jobs a while longer; one whose lease was lost stays lost."""
+    for job in jobs:
+        tx.connection.execute(
+            JOBS.update()
+            .where(JOBS.c.job_id == job.job_id, JOBS.c.fence == job.fence)
+            .values(locked_until=until)
+        )
+
+
 def finish_job(
     tx: Transaction, job: Job, now: datetime, next_at: datetime | None, error: str | None
 ) -> bool:

@@ -88,7 +88,9 @@ def test_the_listing_is_what_trust_and_naming_give(nodes, trust, verified, audie
         for audience in audiences
     }
     assert listed(b, a) == expected
-    for feed in [FeedName(a.node_id, name) for name in ("clear", "green", direct_audience(b.node_id))]:
+    for feed in [
+        FeedName(a.node_id, name) for name in ("clear", "green", direct_audience(b.node_id))
+    ]:
         answer = ask(b, a, objects_of(feed))
         if feed in expected:
             assert answer.status == 200
@@ -268,7 +270,8 @@ def test_the_records_are_served_byte_for_byte_as_stored(nodes):
     with a.database.read() as tx:
         stored = tx.connection.execute(
             sa.text(
-                "SELECT record FROM entries JOIN feeds USING (feed_row) WHERE feed = :feed ORDER BY seq"
+                "SELECT record FROM entries JOIN feeds USING (feed_row)"
+                " WHERE feed = :feed ORDER BY seq"
             ),
             {"feed": str(feed)},
         ).scalars()

@@ -129,7 +129,11 @@ def test_an_entry_key_signs_no_request(nodes):
 
 def test_t48_what_the_host_header_says_changes_nothing(nodes):
     a, b, _ = nodes
-    forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "Forwarded": "host=evil.example"}  # fmt: skip
+    forged = {
+        "X-Forwarded-Host": "evil.example",
+        "X-Forwarded-Proto": "https",
+        "Forwarded": "host=evil.example",
+    }
     assert ask(b, a, HEADS, headers=forged).status == 200
 
 

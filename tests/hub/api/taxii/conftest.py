@@ -1,4 +1,4 @@
-"""One node with objects of every label, placed straight into the store, and readers of each kind."""
+"""One node with objects of every label, put straight into the store, and readers of each kind."""
 
 from __future__ import annotations
 
@@ -86,6 +86,10 @@ class Intel:
     client: TestClient
     tokens: dict[str, str] = field(default_factory=dict)
 
+    def close(self) -> None:
+        self.client.__exit__()
+        self.node.database.close()
+
     def add(self, name: str, kind: str, **more: Any) -> str:
         """Give out a token; its name is then enough to ask as this reader."""
         self.tokens[name] = add_token(self.node, name, kind, **more).token
@@ -121,12 +125,17 @@ def basic(name: str, token: str) -> dict[str, str]:
 def make_intel(path: Path, now: datetime, **settings: Any) -> Intel:
     clock = FixedClock(now)
     node = make_node(path, "reader-hub", clock, base_url="http://127.0.0.1:8000/", **settings)
-    return Intel(node, clock, TestClient(create_app(node), raise_server_exceptions=False))
+    return open_intel(node, clock)
+
+
+def open_intel(node: Node, clock: FixedClock, tokens: dict[str, str] | None = None) -> Intel:
+    client = TestClient(create_app(node), raise_server_exceptions=False)
+    client.__enter__()  # one event loop for all requests; without it each starts its own
+    return Intel(node, clock, client, tokens or {})
 
 
 @pytest.fixture
 def intel(tmp_path: Path, now: datetime) -> Iterator[Intel]:
     made = make_intel(tmp_path, now)
     yield made
-    made.client.close()
-    made.node.database.close()
+    made.close()

@@ -165,7 +165,9 @@ def test_a_constituent_sees_the_amber_that_touches_it(intel):
     intel.add("bank", "constituent", originals=True, zones=["bank.example"])
     intel.add("shop", "constituent", originals=True, zones=["shop.example"])
     intel.add("plain", "constituent", originals=True)
-    intel.add("bank-green", "constituent", originals=True, zones=["bank.example"], max_tlp=Tlp.GREEN)
+    intel.add(
+        "bank-green", "constituent", originals=True, zones=["bank.example"], max_tlp=Tlp.GREEN
+    )
     assert intel.names("bank") == ["www.bank.example"]
     place(
         intel.node,

@@ -121,8 +121,7 @@ def test_a_body_over_the_limit_is_413_before_it_is_read(tmp_path, now):
     for answer in (announced, counted, lied):
         assert (answer.status_code, answer.json()["error_code"]) == (413, "E_TOO_BIG")
         assert answer.headers["content-type"] == TAXII
-    intel.client.close()
-    intel.node.database.close()
+    intel.close()
 
 
 @pytest.mark.parametrize("path", ["/taxii2/", "/taxii2/intel/", OBJECTS, "/healthz"])

@@ -1,0 +1,266 @@
+"""``tocsin peer`` and ``tocsin pull``: other nodes, and what this node lets them do."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from hub.cli.options import AsJson, Home, PeerArgument, opened
+from hub.cli.output import FAILED, count, hint, say, show_facts, show_table, write_document
+from hub.cli.words import InboundMode, Label, Switch, Trust
+
+if TYPE_CHECKING:
+    from hub.node import Node
+    from hub.peers.directory import PeerState
+    from hub.storage.queries.peers import PeerRow
+    from schemas.errors import TocsinError
+
+peers = typer.Typer(
+    help="Pair with other nodes, and set what each may do.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@peers.command("invite")
+def invite(home: Home = None, as_json: AsJson = False) -> None:
+    """Make an invitation for one node, good once and for 72 hours."""
+    from hub.peers.invite import invite_peer
+
+    with opened(home) as node:
+        invitation = invite_peer(node)
+    if as_json:
+        write_document({"invitation": invitation})
+        return
+    say(invitation)
+    hint("Give it to the other administrator over a channel that you trust; it holds a secret.")
+
+
+@peers.command("accept")
+def accept(
+    invitation: Annotated[str, typer.Argument(metavar="INVITATION")],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pair with the node that made the invitation."""
+    from hub.peers.invite import accept_invitation
+
+    with opened(home) as node:
+        admitted = accept_invitation(node, invitation)
+    peer, words = admitted.peer, admitted.voice_code
+    if as_json:
+        write_document({"peer": peer.node_id, "name": peer.name, "voice_code": words})
+        return
+    show_facts({"peer": peer.name, "node id": peer.node_id, "voice code": words})
+    hint(
+        "It may read what is TLP:CLEAR. For more, compare the eight words by telephone with its",
+        f"administrator, then run: tocsin peer set {peer.node_id[:12]} --verified --trust member",
+    )
+
+
+@peers.command("list")
+def list_all(home: Home = None, as_json: AsJson = False) -> None:
+    """List the peers and how the exchange with each stands."""
+    from hub.peers.directory import list_peer_states
+
+    with opened(home) as node:
+        states = list_peer_states(node)
+    if as_json:
+        write_document([_peer_document(state) for state in states])
+        return
+    show_table(
+        ("node id", "name", "trust", "verified", "state", "lag", "last error"),
+        [
+            (
+                state.node_id[:12], state.name, state.trust, state.verified, state.state,
+                None if state.lag_seconds is None else f"{state.lag_seconds:,.0f} s",
+                state.last_error,
+            )
+            for state in states
+        ],
+    )  # fmt: skip
+
+
+@peers.command("show")
+def show(peer: PeerArgument, home: Home = None, as_json: AsJson = False) -> None:
+    """Show one peer with its fingerprint, voice code and dials."""
+    from hub.peers.directory import peer_state, resolve_peer
+
+    with opened(home) as node:
+        state = peer_state(node, resolve_peer(node, peer))
+    _show_peer(state, as_json=as_json)
+
+
+@peers.command("set")
+def set_(
+    peer: PeerArgument,
+    trust: Annotated[Trust | None, typer.Option(help="Fills the dials below.")] = None,
+    verified: Annotated[
+        bool | None,
+        typer.Option("--verified/--not-verified", help="The eight words were compared."),
+    ] = None,
+    inbound: Annotated[
+        InboundMode | None, typer.Option(help="What becomes of what it sends.")
+    ] = None,
+    cap: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, max=100, help="The highest confidence its word lends."),
+    ] = None,
+    outbound: Annotated[
+        Label | None,
+        typer.Option(case_sensitive=False, help="The strictest label that goes out to it."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Objects taken from it in a day.")
+    ] = None,
+    authority: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="zone:Z|prefix:P",
+            help="Where its statements count more; may be repeated. `none` takes all away.",
+        ),
+    ] = None,
+    relay: Annotated[
+        Switch | None, typer.Option(help="Whether this node passes on what that peer wrote.")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what you let a peer do."""
+    from hub.peers.directory import peer_state, resolve_peer
+    from hub.peers.trust import PeerChanges, set_peer
+
+    changes = PeerChanges(
+        trust=trust and trust.value,
+        verified=verified,
+        inbound=inbound and inbound.value,
+        cap=cap,
+        outbound=outbound and outbound.value,
+        limit=limit,
+        authority=_read_authority(authority),
+        relay=None if relay is None else relay is Switch.ON,
+    )
+    if changes == PeerChanges():
+        raise typer.BadParameter("say what to change, such as --verified --trust member")
+    with opened(home) as node:
+        change = set_peer(node, resolve_peer(node, peer), changes)
+        state = peer_state(node, change.after)
+    if as_json:
+        write_document(_peer_document(state) | {"sentences": change.sentences})
+    else:
+        say(*(change.sentences or ("Nothing changed.",)))
+
+
+def _read_authority(scopes: list[str] | None) -> tuple[str, ...] | None:
+    if not scopes:
+        return None
+    return () if scopes == ["none"] else tuple(scopes)
+
+
+@peers.command("suspend")
+def suspend(peer: PeerArgument, home: Home = None, as_json: AsJson = False) -> None:
+    """Make a peer a stranger at once."""
+    from hub.peers.directory import peer_state, resolve_peer
+    from hub.peers.suspend import suspend_peer
+
+    with opened(home) as node:
+        state = peer_state(node, suspend_peer(node, resolve_peer(node, peer)))
+    if as_json:
+        write_document(_peer_document(state))
+    else:
+        say(f"{state.name} is a stranger now: it reads nothing here, nothing is pulled from it.")
+
+
+@peers.command("resume")
+def resume(peer: PeerArgument, home: Home = None, as_json: AsJson = False) -> None:
+    """Resume the relation with a suspended peer."""
+    from hub.peers.directory import peer_state, resolve_peer
+    from hub.peers.suspend import resume_peer
+
+    with opened(home) as node:
+        state = peer_state(node, resume_peer(node, resolve_peer(node, peer)))
+    if as_json:
+        write_document(_peer_document(state))
+    else:
+        say(f"{state.name} is back, at trust '{state.effective_trust}' as before.")
+
+
+def pull(
+    peer: Annotated[
+        str | None, typer.Argument(metavar="PEER", help="From this peer alone.")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch now what is new, from one peer or from all."""
+    from hub.peers.directory import resolve_peer
+
+    with opened(home) as node:
+        chosen = _pullable(node) if peer is None else [resolve_peer(node, peer)]
+        rows = [_pull_one(node, row, as_json=as_json) for row in chosen]
+    if as_json:
+        write_document(rows)
+    elif rows:
+        shown = ("name", "entries", "accepted", "quarantined", "rejected", "seconds", "error")
+        show_table(shown, [[row[name] for name in shown] for row in rows])
+        for row in rows:
+            if row["error"]:
+                hint(f"{row['name']}: {row['detail'] or row['error']}", f"  {row['remedy']}")
+    else:
+        hint("There is no peer to pull from; `tocsin peer accept` pairs with one.")
+    if any(row["error"] for row in rows):
+        raise typer.Exit(FAILED)
+
+
+def _pullable(node: Node) -> list[PeerRow]:
+    from hub.peers.directory import list_peer_states, resolve_peer
+
+    # Those that are blocked or suspended are strangers; naming one asks for the refusal.
+    return [
+        resolve_peer(node, state.node_id)
+        for state in list_peer_states(node)
+        if state.effective_trust != "blocked"
+    ]
+
+
+def _pull_one(node: Node, peer: PeerRow, *, as_json: bool) -> dict[str, Any]:
+    from hub.peers.pull import pull_peer
+
+    if not as_json and sys.stderr.isatty():
+        hint(f"Pulling from {peer.name} …")
+    outcome = pull_peer(node, peer)
+    error: TocsinError | None = outcome.error
+    return {
+        "peer": outcome.node_id,
+        "name": outcome.peer,
+        "entries": outcome.entries,
+        "accepted": outcome.accepted,
+        "quarantined": outcome.quarantined,
+        "rejected": outcome.rejected,
+        "seconds": round(outcome.seconds, 3),
+        "error": error and error.code,
+        "detail": error and error.detail,
+        "remedy": error and error.remedy,
+    }
+
+
+def _peer_document(state: PeerState) -> dict[str, Any]:
+    from hub.cli.output import plain
+
+    document: dict[str, Any] = plain(state)
+    dials: dict[str, Any] = document.pop("dials")
+    return document | dials
+
+
+def _show_peer(state: PeerState, *, as_json: bool) -> None:
+    document = _peer_document(state)
+    if as_json:
+        write_document(document)
+        return
+    show_facts({name.replace("_", " "): value for name, value in document.items()})
+    if state.trust != state.effective_trust:
+        say(f"Its trust counts as '{state.effective_trust}': see 'verified' and 'state'.")
+    if state.failures:
+        hint(f"{count(state.failures, 'pull')} failed in a row.")

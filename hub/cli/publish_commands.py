@@ -1,0 +1,205 @@
+"""``tocsin publish`` and ``tocsin withdraw``: what this node says, and takes back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from hub.cli import publish_options as option
+from hub.cli.input_file import read_input
+from hub.cli.options import AsJson, Home, Origin, StixIdArgument, opened, resolve_origin
+from hub.cli.output import (
+    DONE,
+    FAILED,
+    REFUSED,
+    count,
+    hint,
+    plain,
+    say,
+    show_table,
+    write_document,
+)
+from hub.cli.publish_input import ReadFile, read_drafts
+from hub.cli.words import FileFormat
+
+if TYPE_CHECKING:
+    from hub.exchange.publish import PublishOutcome
+    from hub.imports.drafts import ImportReport
+
+POLICY_CODES: Final = frozenset({"E_REF_LEAK", "E_LABEL_STRICTER", "E_LABEL_LIVE", "E_WITHDRAWN"})
+"""Codes of single objects that policy refused; the others say that an object is broken."""
+LONG: Final = 500
+"""From this many objects on a progress bar is worth its line."""
+MOST_IDS: Final = 1_000
+SHOWN_LINES: Final = 5
+LISTED_LINES: Final = 100
+
+
+def publish(
+    file: option.File,
+    tlp: option.TlpLabel,
+    to: option.To = None,
+    group: option.Group = None,
+    file_format: option.Format = FileFormat.AUTO,
+    valid_days: option.ValidDays = None,
+    threat_type: option.Threat = None,
+    confidence: option.Confidence = None,
+    exercise: option.Exercise = False,
+    on_behalf_of: option.OnBehalfOf = None,
+    dry_run: option.DryRun = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign what is in FILE and publish it."""
+    from hub.exchange.publish import PublishRequest, publish_objects
+    from hub.peers.directory import resolve_peer
+    from schemas.markings import Tlp
+
+    _refuse_group(group)
+    for_names = {
+        "valid_days": valid_days,
+        "threat_type": threat_type and threat_type.value,
+        "confidence": confidence,
+    }
+    data = read_input(file)
+    with opened(home) as node:
+        label = Tlp.read(tlp.value)
+        recipients = tuple(resolve_peer(node, peer) for peer in to or ())
+        found = read_drafts(node, data, file_format, label, for_names)
+        with _progress(len(found.drafts), as_json=as_json) as progress:
+            request = PublishRequest(
+                drafts=found.drafts,
+                tlp=label,
+                to=recipients,
+                wrap=found.wrap,
+                exercise=exercise,
+                on_behalf_of=on_behalf_of,
+                dry_run=dry_run,
+                progress=progress,
+            )
+            outcome = publish_objects(node, request)
+    if as_json:
+        write_document(_document(outcome, found, dry_run=dry_run))
+    else:
+        _tell(outcome, found.report, dry_run=dry_run)
+    raise typer.Exit(exit_code(outcome))
+
+
+def exit_code(outcome: PublishOutcome) -> int:
+    """Return 0 when something stands published; else 3 when policy alone forbade it."""
+    if outcome.objects or outcome.unchanged:
+        return DONE
+    by_policy = all(refused.code in POLICY_CODES for refused in outcome.refused)
+    return REFUSED if outcome.refused and by_policy else FAILED
+
+
+def _refuse_group(group: str | None) -> None:
+    from federation.errors import SharingRefused
+
+    if group is not None:
+        raise SharingRefused(
+            "E_LATER_RELEASE",
+            "groups come with a later release",
+            "Name the recipients with --to PEER.",
+        )
+
+
+@contextmanager
+def _progress(total: int, *, as_json: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a person's terminal when there is enough to wait for."""
+    if as_json or total < LONG or not sys.stderr.isatty():
+        yield lambda _count: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Publishing", total=total)
+        yield lambda number: bar.advance(task, number)
+
+
+def _document(outcome: PublishOutcome, found: ReadFile, *, dry_run: bool) -> dict[str, Any]:
+    report = found.report
+    document: dict[str, Any] = plain(outcome)
+    if len(outcome.stix_ids) > MOST_IDS:
+        del document["stix_ids"]
+    return document | {
+        "dry_run": dry_run,
+        "import": {
+            "format": found.kind.value,
+            "total": report.total_lines,
+            "taken": report.taken,
+            "changed": len(report.changed),
+            "comments": report.comments,
+            "blanks": report.blanks,
+            "skipped": report.counts(),
+            "lines": plain(report.skipped[:LISTED_LINES]),
+        },
+    }
+
+
+def _tell(outcome: PublishOutcome, report: ImportReport, *, dry_run: bool) -> None:
+    _tell_import(report)
+    done = "Would publish" if dry_run else "Published"
+    feeds = ", ".join(feed.split("/")[1] for feed in outcome.feeds)
+    unchanged = f"; {outcome.unchanged:,} published already" if outcome.unchanged else ""
+    say(
+        f"{done} {count(outcome.objects, 'object')} in "
+        f"{count(outcome.entries, 'entry', 'entries')} of {feeds}{unchanged}."
+    )
+    for refused in outcome.refused[:SHOWN_LINES]:
+        hint(f"Refused {refused.stix_id}: {refused.detail} ({refused.code}) {refused.remedy}")
+    if len(outcome.refused) > SHOWN_LINES:
+        hint(f"Refused {len(outcome.refused) - SHOWN_LINES:,} more; --json names all.")
+    if outcome.audience:
+        show_table(
+            ("peer", "decision", "code", "why"),
+            [(line.name, line.decision, line.code, line.why) for line in outcome.audience],
+        )
+    else:
+        hint("There is no peer yet, so nobody is told; `tocsin peer invite` begins a pairing.")
+
+
+def _tell_import(report: ImportReport) -> None:
+    skipped = sum(report.counts().values())
+    say(
+        f"Read {report.total_lines:,}: took {report.taken:,}, skipped {skipped:,}, "
+        f"comments {report.comments:,}, blank {report.blanks:,}."
+    )
+    for code, number in report.counts().items():
+        first = [line for line in report.skipped if line.code == code][:SHOWN_LINES]
+        hint(f"Skipped {number:,} for {code}:")
+        hint(*(f"  {line.line}: {line.text[:80]} ({line.detail})" for line in first))
+
+
+def withdraw(
+    stix_id: StixIdArgument,
+    reason: Annotated[str, typer.Option(metavar="R", help="Told to every peer that may have it.")],
+    origin: Origin = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Withdraw an own object, for good, from every feed that carried it."""
+    from hub.errors import NotFound
+    from hub.exchange.withdraw import withdraw_object
+
+    with opened(home) as node:
+        if resolve_origin(node, origin) not in {None, node.node_id}:
+            raise NotFound(
+                "E_NOT_FOUND",
+                f"{stix_id} of another origin is not this node's to withdraw",
+                "Ask its origin; here, `tocsin quarantine reject` keeps it from readers.",
+            )
+        done = withdraw_object(node, stix_id, reason)
+    entries = [{"feed": feed, "seq": seq, "hash": digest} for feed, seq, digest in done.entries]
+    if as_json:
+        first = entries[0] if entries else None
+        write_document({"entry": first, "entries": entries, "receipts": done.receipts})
+        return
+    say(f"Withdrew {stix_id} in {count(len(entries), 'entry', 'entries')}.")
+    if done.receipts:
+        show_table(("peer", "confirmed"), [(r.name, r.state) for r in done.receipts])

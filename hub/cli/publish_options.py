@@ -1,0 +1,53 @@
+"""The options of ``tocsin publish``, apart from what it does with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hub.cli.words import FileFormat, Label, ThreatType
+
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        allow_dash=True,
+        help="STIX objects or names, gzip or not; - is standard input.",
+    ),
+]
+TlpLabel = Annotated[
+    Label, typer.Option("--tlp", case_sensitive=False, help="The label of all of it.")
+]
+To = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PEER", help="A recipient, for AMBER and above; may be repeated."),
+]
+Group = Annotated[str | None, typer.Option(metavar="G", help="A group (later release).")]
+Format = Annotated[FileFormat, typer.Option("--format", help="What the file holds.")]
+ValidDays = Annotated[
+    int | None, typer.Option(metavar="N", min=1, max=3660, help="For names; else 90.")
+]
+Threat = Annotated[
+    ThreatType | None,
+    typer.Option(
+        "--threat-type",
+        metavar="T",
+        help="For names: phishing, dga, sinkhole and others of docs/dns.md; else malware-c2.",
+    ),
+]
+Confidence = Annotated[
+    int | None, typer.Option(metavar="N", min=0, max=100, help="For names; else 70.")
+]
+Exercise = Annotated[
+    bool, typer.Option("--exercise", help="An exercise: reaches no reader, export or alarm.")
+]
+OnBehalfOf = Annotated[
+    str | None, typer.Option(metavar="ORG", help="A member organisation without a node.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Sign nothing; say who would get it, and why.")
+]

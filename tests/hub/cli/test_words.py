@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from enum import StrEnum
+
+import pytest
+
+from federation.policy.admission import Admission
+from federation.trust.presets import Inbound, TrustLevel
+from hub.bootstrap import ROLES
+from hub.cli import words
+from hub.operators.tokens import WIDEST
+from schemas.dns.extensions import THREAT_TYPES
+from schemas.markings import Tlp
+
+SAME = [
+    (words.Label, [tlp.wire for tlp in Tlp]),
+    (words.Role, ROLES),
+    (words.Trust, [level.word for level in TrustLevel]),
+    (words.InboundMode, [mode.value for mode in Inbound]),
+    (words.TokenKind, WIDEST),
+    (words.ThreatType, THREAT_TYPES),
+]
+
+
+@pytest.mark.parametrize(("said", "known"), SAME)
+def test_an_option_takes_exactly_the_words_that_the_rooms_below_know(said, known):
+    assert issubclass(said, StrEnum)
+    assert {word.value for word in said} == set(known)
+
+
+def test_every_state_of_an_admission_can_be_listed():
+    states = Admission.__annotations__["state"]
+    assert states
+    assert {"accepted", "quarantined", "rejected"} <= {state.value for state in words.ObjectState}
