@@ -31,7 +31,7 @@ def main() -> None:
     table = Table("what", "figure", "beside", "ratio", box=None, header_style="bold")
     for figure in figures:
         table.add_row(figure.what, figure.value, figure.beside, figure.ratio)
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=150).print(table)
 
 
 if __name__ == "__main__":

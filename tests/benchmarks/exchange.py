@@ -6,49 +6,41 @@ payloads and inserting the same objects into SQLite in one durable transaction, 
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 from nacl.signing import VerifyKey
 
 from schemas.identifiers import read_b64
 from schemas.signed_envelope import ENTRY_TYPE, read_envelope
 from schemas.strict_json import strict_loads, write_json
-from tests.benchmarks.figures import Figure, timed, tocsin, write_names
-from tests.support.processes import free_port, serving
+from tests.benchmarks.figures import Figure, write_names
+from tests.support.processes import (
+    Tocsin,
+    give_trust_by_command,
+    organisations,
+    pair_by_command,
+    start_all,
+)
 
 
 def measure_exchange(home: Path, count: int) -> list[Figure]:
     """Publish and pull ``count`` names and print both rates."""
-    env = {**os.environ, "TOCSIN_ALLOW_LOOPBACK_PEERS": "true"}
     kind = write_names(home / "names.txt", count)
-    a, b, port = home / "a", home / "b", free_port()
-    for node, name, its_port in ((a, "a", port), (b, "b", free_port())):
-        tocsin(
-            node,
-            *("init", "--name", name, "--domain", f"{name}.example"),
-            *("--base-url", f"http://127.0.0.1:{its_port}/"),
-            env=env,
-        )
-    with serving(a, port, env=env):
-        invitation = tocsin(a, "peer", "invite", env=env)["invitation"]
-        tocsin(b, "peer", "accept", invitation, env=env)
-        for node, peer in ((a, "b"), (b, "a")):
-            tocsin(
-                node,
-                *("peer", "set", peer, "--verified", "--trust", "partner"),
-                env=env,
-            )
-        tocsin(b, "pull", env=env)
-        published, publish_seconds = timed(
-            a, "publish", str(home / "names.txt"), "--tlp", "green", env=env
-        )
-        pulled, pull_seconds = timed(b, "pull", "a", env=env)
+    with organisations(home, "alba", "beta") as (a, b):
+        start_all(a, b)
+        pair_by_command(a, b)
+        for one, other in ((a, b), (b, a)):
+            give_trust_by_command(one, other, "partner")
+        b.run("pull")
+        b.stop()  # or the wake-up would pull before the clock is read
+        published, publish_seconds = _timed(a, "publish", home / "names.txt", "--tlp", "green")
+        pulled, pull_seconds = _timed(b, "pull", "alba")
+        floor = _floor_seconds(a.home, home / "floor.db")
     objects = published["objects"]
     accepted = sum(row["accepted"] for row in pulled)
-    floor = _floor_seconds(a, home / "floor.db")
     return [
         Figure(
             f"publish {objects} {kind}",
@@ -63,6 +55,12 @@ def measure_exchange(home: Path, count: int) -> list[Figure]:
             f"{pull_seconds / floor:.1f} x",
         ),
     ]
+
+
+def _timed(node: Tocsin, *arguments: object) -> tuple[Any, float]:
+    started = time.perf_counter()
+    document = node.run(*arguments)
+    return document, time.perf_counter() - started
 
 
 def _floor_seconds(node: Path, scratch: Path) -> float:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import gzip
 import random
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from schemas.strict_json import strict_loads
 from tests.support import shared_data
 
 
@@ -23,22 +18,6 @@ class Figure:
     value: str
     beside: str = ""
     ratio: str = ""
-
-
-def tocsin(home: Path, *arguments: str, env: dict[str, str]) -> Any:
-    """Run one command of a node and return its JSON document."""
-    command = [sys.executable, "-m", "hub", *arguments, "--home", str(home), "--json"]
-    done = subprocess.run(command, capture_output=True, env=env, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(arguments)}: {done.stdout.decode()}{done.stderr.decode()}")
-    return strict_loads(done.stdout)
-
-
-def timed(home: Path, *arguments: str, env: dict[str, str]) -> tuple[Any, float]:
-    """Run one command and return its document and its wall time in seconds."""
-    started = time.perf_counter()
-    document = tocsin(home, *arguments, env=env)
-    return document, time.perf_counter() - started
 
 
 def write_names(file: Path, count: int) -> str:

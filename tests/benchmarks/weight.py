@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from tests.benchmarks.figures import Figure, tocsin
-from tests.support.processes import free_port, resident_mib, serving
+from tests.benchmarks.figures import Figure
+from tests.support.processes import organisations, start_all
 
 HELP_LIMIT_SECONDS = 0.4
 IDLE_LIMIT_MIB = 150.0
@@ -19,18 +18,12 @@ _RUNS = 11
 
 def measure_weight(home: Path) -> list[Figure]:
     """Measure ``tocsin --help`` and the memory of an idle node."""
-    env = {**os.environ, "TOCSIN_ALLOW_LOOPBACK_PEERS": "true"}
     help_seconds = _median([sys.executable, "-m", "hub", "--help"])
     bare_seconds = _median([sys.executable, "-c", "import typer"])
-    port = free_port()
-    tocsin(
-        home / "idle",
-        *("init", "--name", "idle", "--domain", "idle.example"),
-        *("--base-url", f"http://127.0.0.1:{port}/"),
-        env=env,
-    )
-    with serving(home / "idle", port, env=env) as process:
-        memory = resident_mib(process.pid)
+    with organisations(home, "idle") as (node,):
+        start_all(node)
+        assert node.server is not None
+        memory = resident_mib(node.server.pid)
     return [
         Figure(
             "tocsin --help (median)",
@@ -45,6 +38,13 @@ def measure_weight(home: Path) -> list[Figure]:
             f"{memory / IDLE_LIMIT_MIB:.2f} of the limit",
         ),
     ]
+
+
+def resident_mib(pid: int) -> float:
+    """Read a process's resident memory, in MiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1]) / 1024
 
 
 def _median(command: list[str]) -> float:

@@ -10,6 +10,7 @@ from tests.house.sources import Module, modules
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 OUTERMOST: dict[str, str] = {
+    "hub/workers/jobs.py:run_job": "one job's defect must not end the worker and the other jobs",
     "federation/transport/pinned_network.py:ask": "carries it to the thread that waits",
 }
 """``path:function``: why nothing outside it may see the exception."""
