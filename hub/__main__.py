@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from io import TextIOWrapper
 
+from hub.cli.app import app
+
 
 def main() -> None:
     """Run the command line."""
-    from hub.cli.app import app  # here, so that importing this module costs nothing
-
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A name that the terminal's encoding lacks is printed as an escape, never a crash.

@@ -153,7 +153,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
     every = list(rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
-        table.add_column(Text(column), overflow="fold")
+        table.add_column(Text(printable(column)), overflow="fold")
     for row in every[:SHOWN_ROWS]:
         table.add_row(*(Text(printable(_cell(value))) for value in row))
     # A pipe has no width: rows stay whole lines, for grep.

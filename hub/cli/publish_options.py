@@ -9,13 +9,19 @@ import typer
 
 from hub.cli.words import FileFormat, Label, ThreatType
 
+
+def _require_file(file: Path) -> Path:
+    # typer's own exists=True knows no dash for standard input.
+    if str(file) != "-" and not file.is_file():
+        raise typer.BadParameter(f"there is no file {file}")
+    return file
+
+
 File = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        exists=True,
-        dir_okay=False,
-        allow_dash=True,
+        callback=_require_file,
         help="STIX objects or names, gzip or not; - is standard input.",
     ),
 ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hub.errors import Conflict, NotFound
-from hub.exchange import visible
+from hub.exchange import rival_claims, visible
 from hub.node import Node
 from hub.storage.queries import objects as stored
 from hub.storage.queries.audit import store_event
@@ -113,20 +113,32 @@ def accept_quarantined(
     """
     with node.database.write() as tx:
         now = node.now()
-        rows = _waiting(tx, stix_ids, origin)
-        for row in rows:
-            if row.code == "E_ID_CONFLICT":
-                raise Conflict(
-                    "E_ID_CONFLICT",
-                    f"another origin has the stronger claim to {row.stix_id}",
-                    "Reject this claim; accepting it would shadow the rightful one.",
-                )
-        numbers = [row.object_row for row in rows]
-        stored.update_objects(tx, numbers, state="accepted", code=None)
-        contents = stored.contents_of(tx, numbers)
-        visible.show(tx, [_accepted(row) for row in rows], contents, now)
+        rows = [_accept(tx, row, now) for row in _waiting(tx, stix_ids, origin)]
         store_event(tx, now, actor, "QUARANTINE_ACCEPTED", stix_ids=list(stix_ids))
     return len(rows)
+
+
+def _accept(tx: Transaction, row: ObjectRow, now: datetime) -> ObjectRow:
+    """Accept one version, as if it had come from a trusted origin now."""
+    claims = find_claims(tx, row.stix_id, None)
+    contents = stored.contents_of(tx, [claim.object_row for claim in claims])
+    accepted = replace(row, state="accepted", code=None)
+    settled, losers = rival_claims.settle(accepted, contents[row.object_row], claims, contents)
+    if settled.state != "accepted":
+        raise Conflict(
+            "E_ID_CONFLICT",
+            f"another origin has the stronger claim to {row.stix_id}",
+            "Reject this claim; accepting it would shadow the rightful one.",
+        )
+    rival_claims.displace(tx, losers, now)
+    stored.update_objects(tx, [row.object_row], state="accepted", code=None)
+    visible.show(tx, [settled], contents, now)
+    for later in claims:
+        # A stricter version that came meanwhile binds this one too (PROTOCOL 3.3).
+        if later.origin == row.origin and later.object_row > row.object_row:
+            if visible.narrows(later) and later.tlp > row.tlp:
+                visible.narrow(tx, later, [row])
+    return settled
 
 
 def reject_quarantined(
@@ -162,10 +174,6 @@ def _waiting(tx: Transaction, stix_ids: Sequence[str], origin: NodeId | None) ->
             raise Conflict("E_NOT_QUARANTINED", f"{stix_id} does not wait in quarantine")
         waiting += rows
     return waiting
-
-
-def _accepted(row: ObjectRow) -> ObjectRow:
-    return replace(row, state="accepted", code=None)
 
 
 def _names(tx: Transaction, node: Node) -> dict[str, str]:

@@ -16,6 +16,7 @@ from schemas.stix.patterns import simple_observables
 from schemas.timestamps import read_stix_time
 
 PROVISIONAL = 3
+LONGEST_NAME = 253
 
 
 def draft_row(
@@ -87,7 +88,9 @@ def name_key_of(value: Mapping[str, object]) -> str | None:
         return None
     if len(found) != 1 or found[0].kind != "domain-name":
         return None
-    return found[0].value.lower()
+    name = found[0].value.lower()
+    # No name is longer or holds a NUL, and PostgreSQL indexes and stores neither.
+    return name if len(name) <= LONGEST_NAME and "\0" not in name else None
 
 
 def audience_of(feeds: Iterable[str]) -> frozenset[str] | None:

@@ -20,6 +20,7 @@ from datetime import datetime
 
 from federation.errors import ChainBroken, ContentRejected, EntryDeferred, SignatureRejected
 from federation.feeds.chain import ChainState, Step, advance, decide_next
+from federation.feeds.content import KINDS_BY_AUDIENCE
 from federation.feeds.entry import OpenedEntry, open_entry
 from federation.feeds.heads import decide_relay_page, open_relay_head
 from federation.feeds.records import check_hints, entry_record
@@ -242,7 +243,7 @@ class _PageWrite:
                 feed_row=self.held.feed_row,
                 seq=header.seq,
                 hash=entry.hash,
-                kind=header.kind,
+                kind=header.kind if header.kind in KNOWN_KINDS else "unknown",
                 tlp=tlp,
                 state="stored" if code is None else "rejected",
                 code=code,
@@ -273,5 +274,7 @@ class _PageWrite:
         )
 
 
+KNOWN_KINDS = frozenset[str]().union(*KINDS_BY_AUDIENCE.values())
+"""Another kind may be any text at all; the entry's own bytes keep it."""
 UNKNOWN_ORIGIN_LIMIT = 500
 """Objects a day of an origin that is no peer: those of trust ``known`` (PROTOCOL 4.1)."""

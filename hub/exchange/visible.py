@@ -42,7 +42,8 @@ def show(
     for view in views.views_of(tx, ORIGINALS_ID):
         wanted = [row for row in accepted if _belongs(view, row, contents, scopes)]
         _add(tx, view, wanted, standing, now)
-    update_objects(tx, [row.object_row for row in accepted], visible_at=now)
+    first = [row.object_row for row in accepted if row.visible_at is None]
+    update_objects(tx, first, visible_at=now)
 
 
 def hide(tx: Transaction, rows: Sequence[ObjectRow], now: datetime) -> None:
@@ -58,6 +59,13 @@ def hide(tx: Transaction, rows: Sequence[ObjectRow], now: datetime) -> None:
         if claim.object_row not in hidden and claim.origin not in {row.origin for row in rows}
     ]
     show(tx, rivals, contents_of(tx, [rival.object_row for rival in rivals]), now)
+
+
+def narrows(row: ObjectRow) -> bool:
+    """Tell whether a version's label binds the older ones: not that of an exercise, nor one that
+    was itself withheld.
+    """
+    return row.state not in {"exercise", "withheld"}
 
 
 def narrow(tx: Transaction, row: ObjectRow, older: Iterable[ObjectRow]) -> None:
@@ -107,6 +115,7 @@ def _add(
     shown: dict[str, ObjectRow] = {}
     remove: set[int] = set()
     superseded: set[int] = set()
+    overtaken: set[int] = set()
     add: list[ObjectRow] = []
     for row in rows:
         rivals = [p for p in standing.get(row.stix_id, []) if p.view_id == view.view_id]
@@ -121,17 +130,22 @@ def _add(
                 continue
             add = [other for other in add if other.stix_id != row.stix_id]
         remove |= {place.date_added for place in others}
-        superseded |= {p.date_added for p in rivals if p.origin == row.origin and p.latest}
+        mine = [place for place in rivals if place.origin == row.origin]
+        if any(place.object_row > row.object_row for place in mine):
+            overtaken.add(row.object_row)  # an older version, out of quarantine
+        else:
+            superseded |= {place.date_added for place in mine if place.latest}
         shown[row.stix_id] = row
         add.append(row)
     views.remove_rows(tx, view.view_id, remove)
-    views.mark_superseded(tx, view.view_id, superseded - remove)
     added = views.add_rows(tx, view.view_id, [row.object_row for row in add], now)
-    newest = {row.stix_id: row.object_row for row in add}
-    old = [
-        date for row, date in zip(add, added, strict=True) if newest[row.stix_id] != row.object_row
-    ]
-    views.mark_superseded(tx, view.view_id, old)
+    newest = {row.stix_id: row.object_row for row in add if row.object_row not in overtaken}
+    superseded |= {
+        date
+        for row, date in zip(add, added, strict=True)
+        if newest.get(row.stix_id) != row.object_row
+    }
+    views.mark_superseded(tx, view.view_id, superseded - remove)
 
 
 def _newest_by_origin(claims: Iterable[ObjectRow]) -> list[ObjectRow]:

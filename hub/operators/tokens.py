@@ -24,6 +24,7 @@ from typing import Final
 
 from federation.errors import SharingRefused
 from hub.errors import Conflict, NotFound, NotPermitted
+from hub.exchange.collections import ORIGINALS_ID
 from hub.exchange.visible import backfill_view
 from hub.node import Node
 from hub.operators.readers import Reader, organisation_view
@@ -32,6 +33,7 @@ from hub.storage.queries.audit import store_event
 from hub.storage.queries.collections import drop_view
 from hub.storage.queries.nodes import ensure_organisation
 from hub.storage.queries.objects import list_objects
+from hub.storage.queries.pages import every_row_in_view
 from hub.storage.queries.tokens import TokenRow
 from hub.storage.queries.views import create_view, find_view
 from hub.storage.transaction import Transaction
@@ -177,8 +179,20 @@ def _fill_own_view(tx: Transaction, node: Node, row: TokenRow) -> None:
     if not Reader.of(row).has_own_view:
         return
     view = create_view(tx, *organisation_view(Reader.of(row)))
-    # What local producers added is in another state than accepted, and so never among these.
-    backfill_view(tx, view, list_objects(tx, state="accepted"), node.now())
+    # From what the common views show now, not from all that was ever accepted: a version that was
+    # taken out of them because its label was tightened must not come back here (PROTOCOL 3.3).
+    green, amber = (_shown_up_to(tx, ceiling) for ceiling in (Tlp.GREEN, Tlp.AMBER))
+    shown = [
+        accepted
+        for accepted in list_objects(tx, state="accepted")
+        if accepted.object_row in (amber if accepted.tlp == Tlp.AMBER else green)
+    ]
+    backfill_view(tx, view, shown, node.now())
+
+
+def _shown_up_to(tx: Transaction, ceiling: Tlp) -> frozenset[int]:
+    common = find_view(tx, ORIGINALS_ID, int(ceiling))
+    return frozenset() if common is None else every_row_in_view(tx, common.view_id)
 
 
 def _read_token_name(name: str) -> str:

@@ -21,6 +21,14 @@ class CertificateAuthority:
         self._authority.cert_pem.write_to_path(str(file))
         return str(file)
 
+    def write_server_files(self, folder: Path, *names: str) -> tuple[str, str]:
+        """Write the certificate chain and key of a server, and return the files' names."""
+        issued = self._authority.issue_cert(*names)
+        chain, key = folder / f"{names[0]}.chain.pem", folder / f"{names[0]}.key.pem"
+        chain.write_bytes(b"".join(part.bytes() for part in issued.cert_chain_pems))
+        issued.private_key_pem.write_to_path(str(key))
+        return str(chain), str(key)
+
     def server_context(self, *names: str) -> ssl.SSLContext:
         """Make the TLS context of a server whose certificate names these hosts or addresses."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -160,6 +160,16 @@ def update_objects(tx: Transaction, object_rows: Iterable[int], **values: object
         )
 
 
+def replace_object(tx: Transaction, row: ObjectRow, content: bytes) -> None:
+    """Store a version in the place of one that nobody has."""
+    values = {field.name: getattr(row, field.name) for field in fields(ObjectRow)}
+    tx.connection.execute(
+        OBJECTS.update()
+        .where(OBJECTS.c.object_row == row.object_row)
+        .values(content=content, **values)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Carriage:
     """That an entry carried an object."""
@@ -192,6 +202,13 @@ def carried_by(tx: Transaction, feed_row: int, seqs: Iterable[int]) -> tuple[Obj
         .where(CARRIED.c.feed_row == feed_row, CARRIED.c.seq.in_(list(seqs)))
     )
     return tuple(_object(row) for row in rows)
+
+
+def drop_carried(tx: Transaction, feed_row: int, seqs: Iterable[int]) -> None:
+    """Forget what the given entries of a feed carried."""
+    tx.connection.execute(
+        CARRIED.delete().where(CARRIED.c.feed_row == feed_row, CARRIED.c.seq.in_(list(seqs)))
+    )
 
 
 def count_by_state(tx: Transaction) -> dict[str, int]:

@@ -113,6 +113,12 @@ def stands_in_view(tx: Transaction, view_id: int, stix_id: str) -> bool:
     return tx.connection.execute(statement).one_or_none() is not None
 
 
+def every_row_in_view(tx: Transaction, view_id: int) -> frozenset[int]:
+    """List all object rows of a view, older versions included."""
+    statement = sa.select(VIEW_ROWS.c.object_row).where(VIEW_ROWS.c.view_id == view_id)
+    return frozenset(tx.connection.execute(statement).scalars())
+
+
 def rows_in_view(tx: Transaction, view_id: int, stix_id: str, matches: Matches) -> list[int]:
     """List the object rows of one object's matching versions in a view."""
     statement = sa.select(VIEW_ROWS.c.object_row).join(

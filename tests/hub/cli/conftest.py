@@ -93,5 +93,7 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
 def names(tmp_path: Path) -> Path:
     """A list of names with everything in it that such lists have."""
     file = tmp_path / "names.txt"
-    file.write_text("login-bank.example\nUpdate-now.example\nhttp://x.example/a\n# c\n\n192.0.2.1\n")
+    file.write_text(
+        "login-bank.example\nUpdate-now.example\nhttp://x.example/a\n# c\n\n192.0.2.1\n"
+    )
     return file

@@ -111,7 +111,9 @@ def test_pull_brings_what_the_peer_published(paired, names):
     assert row["error"] is None
     assert row["entries"] >= 1
     assert row["accepted"] >= 2
-    held = paired.registry.json("objects", "list", "--origin", "Example CERT", "--type", "indicator")
+    held = paired.registry.json(
+        "objects", "list", "--origin", "Example CERT", "--type", "indicator"
+    )
     assert {(r["state"], r["tlp"]) for r in held} == {("accepted", "green")}
     assert paired.registry.json("pull")[0]["entries"] == 0
 

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from hub.exchange.collections import ORIGINALS_ID, add_collection, grant_collection
 from hub.operators.tokens import list_tokens, revoke_token
+from hub.storage.queries.objects import claims_of
+from hub.storage.queries.views import find_view, placements_of, remove_rows
 from schemas.markings import Tlp
 from tests.hub.api.taxii.conftest import basic, indicator, place, stix_id
 
@@ -181,6 +183,22 @@ def test_a_constituent_sees_the_amber_that_touches_it(intel):
     assert intel.names("shop") == ["www.shop.example", "green.example"]
     assert intel.names("plain") == ["green.example"]
     assert intel.names("bank-green") == ["green.example"]
+
+
+def test_a_new_view_does_not_bring_back_what_was_tightened(intel):
+    place(intel.node, indicator("www.bank.example", Tlp.GREEN), tlp=Tlp.GREEN)
+    place(intel.node, indicator("other.example", Tlp.GREEN), tlp=Tlp.GREEN)
+    with intel.node.database.write() as tx:
+        (row,) = claims_of(tx, [stix_id("other.example")])[stix_id("other.example")]
+        green = find_view(tx, ORIGINALS_ID, int(Tlp.GREEN))
+        taken = [
+            p.date_added
+            for p in placements_of(tx, ORIGINALS_ID, [row.stix_id])[row.stix_id]
+            if p.view_id == green.view_id
+        ]
+        remove_rows(tx, green.view_id, taken)
+    intel.add("bank", "constituent", originals=True, zones=["bank.example"])
+    assert intel.names("bank") == ["www.bank.example"]
 
 
 def test_red_is_for_an_own_token_that_asked_for_it_and_only_where_policy_says_machine(intel):
