@@ -1,11 +1,13 @@
-"""Which version of an object is the latest in each view of a producers' collection.
+"""Which version of an object is the latest in each view of a collection.
 
 Invariants:
 * the latest is the one with the greatest version among those that stand in that very view, so a
   newer version under a stricter label changes nothing for who may not see it (PROTOCOL 3.5);
 * the order of arrival does not matter: a late old version does not take its place.
 
-``originals`` goes by the order of the origin's feed instead (PROTOCOL 2.4), see ``visible``.
+In ``originals`` this is the order of the feed, along which ``modified`` increases (PROTOCOL 2.4),
+also where two feeds of one origin overtake each other. The versions of one object that stand in a
+view are all of one origin (``visible``).
 """
 
 from __future__ import annotations

@@ -133,11 +133,6 @@ def _accept(tx: Transaction, row: ObjectRow, now: datetime) -> ObjectRow:
     rival_claims.displace(tx, losers, now)
     stored.update_objects(tx, [row.object_row], state="accepted", code=None)
     visible.show(tx, [settled], contents, now)
-    for later in claims:
-        # A stricter version that came meanwhile binds this one too (PROTOCOL 3.3).
-        if later.origin == row.origin and later.object_row > row.object_row:
-            if visible.narrows(later) and later.tlp > row.tlp:
-                visible.narrow(tx, later, [row])
     return settled
 
 

@@ -19,8 +19,12 @@ MAX_BYTES = 240_000
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One object ready to be sealed; ``raw`` are the bytes that will be signed, ``refs`` the ids
-    that it mentions.
+    """One object ready to be sealed.
+
+    Args:
+        raw: the bytes that will be signed.
+        idn: the name that proves the id.
+        refs: the ids that it mentions.
     """
 
     stix_id: str

@@ -28,12 +28,14 @@ from hub.exchange.received_content import JudgedContent, JudgedObject
 from hub.exchange.rival_claims import SHARED_TYPES
 from hub.peers.standing import standing_of
 from hub.storage.queries import objects as stored
-from hub.storage.queries.feeds import FeedRow, find_entry_of_hash
+from hub.storage.queries.feeds import FeedRow, find_entry, find_entry_of_hash
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.queries.peers import PeerRow
 from hub.storage.transaction import Transaction
-from schemas.markings import EffectiveLabel
+from schemas.identifiers import EntryHash, read_b64
+from schemas.markings import EffectiveLabel, Tlp
 from schemas.stix.objects import version_of
+from schemas.strict_json import strict_loads
 
 NOT_LIVE = frozenset({"exercise", "erased"})
 """States of what counts for nobody, so that a later version is bound to nothing by it."""
@@ -124,6 +126,7 @@ class ReceivedObjects:
         self._new, self._links = [], []
 
     def _mine(self, stix_id: str) -> list[ObjectRow]:
+        """List the origin's versions of an object, the newest last."""
         return [r for r in self._claims.get(stix_id, ()) if r.origin == self.origin.node_id]
 
     def _check_closure(self, judged: JudgedContent) -> None:
@@ -152,36 +155,47 @@ class ReceivedObjects:
         return open_label(mine[-1], self._carried.get(mine[-1].object_row, ()))
 
     def _check_version(self, item: JudgedObject, judged: JudgedContent) -> None:
+        """Check the order of versions, which is this feed's own: feeds overtake each other."""
         mine = self._mine(item.stix_id)
-        if not mine or self._renews(item, judged, mine[-1]):
+        if not mine or self._renewed(item, judged, mine):
             return
-        held = mine[-1]
-        if held.revoked and self._is_repeat(item, held):
-            return  # the same last word, in another feed
-        if held.state == "withdrawn" or held.revoked:
-            raise ContentRejected("E_STALE_MODIFIED", f"{item.stix_id} was withdrawn for good")
-        if self._is_repeat(item, held):
-            return
-        if not draft_row(item.value, origin=self.origin.node_id, now=self.now).follows(held):
+        row = draft_row(item.value, origin=self.origin.node_id, now=self.now)
+        repeated = self._repeated(item, mine)
+        here = [r for r in mine if self.feed.feed in self._carried.get(r.object_row, ())]
+        if here and here[-1] is not repeated and not row.follows(here[-1]):
             raise ContentRejected(
-                "E_STALE_MODIFIED", f"{item.stix_id} does not follow version {held.version}"
+                "E_STALE_MODIFIED", f"{item.stix_id} does not follow version {here[-1].version}"
+            )
+        if not repeated and any(row.version_at == r.version_at for r in mine):
+            raise ContentRejected(
+                "E_STALE_MODIFIED", f"{item.stix_id} has other content under version {row.version}"
             )
 
-    def _is_repeat(self, item: JudgedObject, held: ObjectRow) -> bool:
-        if held.stix_type in SHARED_TYPES and item.value.get("modified") is None:
-            return True
-        return self._contents[held.object_row] == item.raw
+    def _repeated(self, item: JudgedObject, mine: Sequence[ObjectRow]) -> ObjectRow | None:
+        """Find the version that is held already, byte for byte."""
+        newest = mine[-1]
+        if newest.stix_type in SHARED_TYPES and item.value.get("modified") is None:
+            return newest
+        return next((r for r in mine if self._contents[r.object_row] == item.raw), None)
 
-    def _renews(self, item: JudgedObject, judged: JudgedContent, held: ObjectRow) -> bool:
-        """Tell whether a version that nobody has comes again for good: it takes its row's place.
+    def _renewed(
+        self, item: JudgedObject, judged: JudgedContent, mine: Sequence[ObjectRow]
+    ) -> ObjectRow | None:
+        """Find the version that nobody has and that comes again for good, in its row's place.
 
         The innocent objects of an erased entry are put again, and an exercise may become real.
         """
-        if held.version != version_of(item.value):
-            return False
-        if held.state == "erased":
-            return True
-        return held.state == "exercise" and not judged.exercise and self._is_repeat(item, held)
+        for held in mine:
+            if held.version == version_of(item.value) and (
+                held.state == "erased"
+                or (
+                    held.state == "exercise"
+                    and not judged.exercise
+                    and self._repeated(item, [held]) is not None
+                )
+            ):
+                return held
+        return None
 
     def _withdraw(self, ids: Sequence[str]) -> None:
         self._flush()
@@ -199,9 +213,11 @@ class ReceivedObjects:
 
     def _admit_object(self, entry: OpenedEntry, judged: JudgedContent, item: JudgedObject) -> None:
         mine = self._mine(item.stix_id)
-        renewed = mine[-1] if mine and self._renews(item, judged, mine[-1]) else None
-        held = mine[-1] if mine and not renewed and self._is_repeat(item, mine[-1]) else None
-        row = held or self._new_row(entry, judged, item, mine, renewed)
+        renewed = self._renewed(item, judged, mine)
+        held = self._repeated(item, mine) if mine and not renewed else None
+        row = held or self._new_row(entry, judged, item, renewed)
+        if held is None:
+            self._tighten_wider(row, mine, entry.hash)
         self._links.append((self.feed.feed_row, entry.header.seq, row.object_row))
         self._carried.setdefault(row.object_row, set()).add(self.feed.feed)
         if held is not None:
@@ -210,7 +226,9 @@ class ReceivedObjects:
         self._contents[row.object_row] = item.raw
         if renewed is None:
             self._new.append(row)
-            self._claims.setdefault(item.stix_id, []).append(row)
+            claims = self._claims.setdefault(item.stix_id, [])
+            claims.append(row)
+            claims.sort(key=stored.by_version)
         else:
             self._flush()
             stored.replace_object(self.tx, row, item.raw)
@@ -218,10 +236,6 @@ class ReceivedObjects:
             self._note([row])
         self.accepted += row.state == "accepted"
         self.quarantined += row.state == "quarantined"
-        if mine and visible.narrows(row) and row.tlp > min(r.tlp for r in mine):
-            # Whatever state it has: the origin's last word on the label binds at once.
-            self._flush()
-            visible.narrow(self.tx, row, mine)
 
     def _widen_definition(self, held: ObjectRow, item: JudgedObject) -> None:
         """Show a definition, which has no label of its own, wherever its origin sends it."""
@@ -237,7 +251,6 @@ class ReceivedObjects:
         entry: OpenedEntry,
         judged: JudgedContent,
         item: JudgedObject,
-        mine: Sequence[ObjectRow],
         renewed: ObjectRow | None,
     ) -> ObjectRow:
         admission = decide_admission(
@@ -259,8 +272,11 @@ class ReceivedObjects:
             published_at=entry.header.ts,
         )
         row = self._settle_claims(replace(row, strength=item.strength), item)
-        is_last_word = judged.content.kind == "retract"
-        if not is_last_word:
+        mine = self._mine(item.stix_id)
+        if judged.content.kind != "retract":
+            if any(r.state == "withdrawn" or (r.revoked and row.follows(r)) for r in mine):
+                # What was withdrawn never comes back; what came along with it is innocent.
+                row = replace(row, state="withdrawn", code=None)
             row = self._settle_widening(row, judged, mine)
         elif row.state == "accepted" and not any(held.visible_at for held in mine):
             # A withdrawal of what no reader saw is no news to readers either.
@@ -286,10 +302,36 @@ class ReceivedObjects:
             return row
         narrower = said[-1]
         superseded = judged.content.supersedes
-        if superseded is not None:
+        if superseded is not None and row.follows(narrower):
             self._flush()
             old = find_entry_of_hash(self.tx, superseded)
             carriages = stored.carriages_of(self.tx, [narrower.object_row])
             if old and any((c.feed_row, c.seq) == (old.feed_row, old.seq) for c in carriages):
                 return row
         return replace(row, state="withheld", code="E_LABEL_LIVE", tlp=narrower.tlp)
+
+    def _tighten_wider(
+        self, row: ObjectRow, others: Sequence[ObjectRow], entry_hash: EntryHash
+    ) -> None:
+        """Let the label of a version bind the wider ones, whatever the trust gate made of it."""
+        if row.state in NOT_LIVE or row.code in NOT_ITS_LABEL:
+            return
+        wider = [
+            r
+            for r in others
+            if r.tlp < row.tlp and not (r.follows(row) and self._supersedes(r, entry_hash))
+        ]
+        if wider:
+            self._flush()
+            self._note(taking_back.tighten(self.tx, wider, Tlp(row.tlp), self.now))
+
+    def _supersedes(self, row: ObjectRow, entry_hash: EntryHash) -> bool:
+        """Tell whether a later version, which overtook the narrow one, names its entry."""
+        self._flush()
+        for carriage in stored.carriages_of(self.tx, [row.object_row]):
+            entry = find_entry(self.tx, carriage.feed_row, carriage.seq)
+            if entry is not None and entry.record:
+                payload = read_b64(strict_loads(entry.record)["dsse"]["payload"])
+                if strict_loads(payload).get("supersedes") == entry_hash:
+                    return True
+        return False

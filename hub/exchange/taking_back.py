@@ -8,15 +8,17 @@ the place of these entries, which comes with recall and receipts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from hub.exchange import visible
 from hub.exchange.received_content import JudgedContent
 from hub.storage.queries import objects as stored
 from hub.storage.queries.feeds import FeedRow, blank_records
+from hub.storage.queries.objects import ObjectRow
 from hub.storage.transaction import Transaction
 from schemas.identifiers import NodeId
-
+from schemas.markings import Tlp
 
 RESTRICTABLE = frozenset({"accepted", "quarantined", "withheld"})
 """The other states show an object to nobody and stay what they are."""
@@ -32,19 +34,23 @@ def take_back(
         return
     claims = stored.claims_of(tx, content.ids)
     rows = [row for found in claims.values() for row in found if row.origin == origin]
-    tightened = [
-        row
-        for row in rows
-        if content.tlp is not None and row.tlp < content.tlp and row.state in RESTRICTABLE
-    ]
-    visible.hide(tx, tightened, now)
-    stored.update_objects(
-        tx,
-        [row.object_row for row in tightened],
-        state="withheld",
-        code="RESTRICTED",
-        tlp=int(content.tlp or 0),
-    )
+    if content.tlp is not None:
+        tighten(tx, rows, content.tlp, now)
+
+
+def tighten(tx: Transaction, rows: Sequence[ObjectRow], tlp: Tlp, now: datetime) -> list[ObjectRow]:
+    """Keep versions that print a laxer label than their origin's last word on it from everybody.
+
+    The bytes wait, unserved, for a version that prints the stricter label (PROTOCOL 2.4).
+
+    Returns:
+        The versions that were changed, as they are now.
+    """
+    wider = [row for row in rows if row.tlp < tlp and row.state in RESTRICTABLE]
+    values = {"state": "withheld", "code": "RESTRICTED", "tlp": int(tlp)}
+    stored.update_objects(tx, [row.object_row for row in wider], **values)
+    visible.hide(tx, wider, now)
+    return [replace(row, state="withheld", code="RESTRICTED", tlp=int(tlp)) for row in wider]
 
 
 def _erase(tx: Transaction, feed: FeedRow, seqs: Sequence[int], now: datetime) -> None:

@@ -10,13 +10,20 @@ Invariants:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from federation.policy.views import ceilings_for, touches
 from hub.exchange.collections import ORIGINALS_ID
+from hub.exchange.latest_versions import settle_latest
 from hub.storage.queries import views
-from hub.storage.queries.objects import ObjectRow, claims_of, contents_of, update_objects
+from hub.storage.queries.objects import (
+    ObjectRow,
+    claims_of,
+    contents_of,
+    update_objects,
+)
 from hub.storage.queries.scopes import zones_of_organisations
 from hub.storage.queries.views import Placement, ViewRow
 from hub.storage.transaction import Transaction
@@ -42,6 +49,8 @@ def show(
     for view in views.views_of(tx, ORIGINALS_ID):
         wanted = [row for row in accepted if _belongs(view, row, contents, scopes)]
         _add(tx, view, wanted, standing, now)
+    times = Counter(row.stix_id for row in accepted)
+    settle_latest(tx, ORIGINALS_ID, {i for i, n in times.items() if n > 1} | standing.keys())
     first = [row.object_row for row in accepted if row.visible_at is None]
     update_objects(tx, first, visible_at=now)
 
@@ -51,31 +60,16 @@ def hide(tx: Transaction, rows: Sequence[ObjectRow], now: datetime) -> None:
     if not rows:
         return
     hidden = {row.object_row for row in rows}
+    ids = {row.stix_id for row in rows}
     views.remove_objects(tx, hidden)
     rivals = [
         claim
-        for claims in claims_of(tx, {row.stix_id for row in rows}).values()
+        for claims in claims_of(tx, ids).values()
         for claim in _newest_by_origin(claims)
         if claim.object_row not in hidden and claim.origin not in {row.origin for row in rows}
     ]
     show(tx, rivals, contents_of(tx, [rival.object_row for rival in rivals]), now)
-
-
-def narrows(row: ObjectRow) -> bool:
-    """Tell whether a version's label binds the older ones: not that of an exercise, nor one that
-    was itself withheld.
-    """
-    return row.state not in {"exercise", "withheld"}
-
-
-def narrow(tx: Transaction, row: ObjectRow, older: Iterable[ObjectRow]) -> None:
-    """Take older versions out of the views that may not see the stricter new one (PROTOCOL 3.3)."""
-    wider = {v.view_id for v in views.views_of(tx, ORIGINALS_ID) if v.ceiling < row.tlp}
-    older_rows = {version.object_row for version in older}
-    standing = views.placements_of(tx, ORIGINALS_ID, [row.stix_id]).get(row.stix_id, [])
-    for place in standing:
-        if place.view_id in wider and place.object_row in older_rows:
-            views.remove_rows(tx, place.view_id, [place.date_added])
+    settle_latest(tx, ORIGINALS_ID, ids)
 
 
 def backfill_view(tx: Transaction, view: ViewRow, rows: Sequence[ObjectRow], now: datetime) -> None:
@@ -86,6 +80,7 @@ def backfill_view(tx: Transaction, view: ViewRow, rows: Sequence[ObjectRow], now
         row for row in rows if row.state == "accepted" and _belongs(view, row, contents, scopes)
     ]
     _add(tx, view, wanted, {}, now)
+    settle_latest(tx, ORIGINALS_ID, {row.stix_id for row in wanted})
 
 
 def _belongs(
@@ -111,11 +106,9 @@ def _add(
     standing: Mapping[str, list[Placement]],
     now: datetime,
 ) -> None:
-    """Add objects to one view, settling rival claims and older versions."""
+    """Add objects to one view, settling rival claims; ``settle_latest`` comes after."""
     shown: dict[str, ObjectRow] = {}
     remove: set[int] = set()
-    superseded: set[int] = set()
-    overtaken: set[int] = set()
     add: list[ObjectRow] = []
     for row in rows:
         rivals = [p for p in standing.get(row.stix_id, []) if p.view_id == view.view_id]
@@ -130,22 +123,10 @@ def _add(
                 continue
             add = [other for other in add if other.stix_id != row.stix_id]
         remove |= {place.date_added for place in others}
-        mine = [place for place in rivals if place.origin == row.origin]
-        if any(place.object_row > row.object_row for place in mine):
-            overtaken.add(row.object_row)  # an older version, out of quarantine
-        else:
-            superseded |= {place.date_added for place in mine if place.latest}
         shown[row.stix_id] = row
         add.append(row)
     views.remove_rows(tx, view.view_id, remove)
-    added = views.add_rows(tx, view.view_id, [row.object_row for row in add], now)
-    newest = {row.stix_id: row.object_row for row in add if row.object_row not in overtaken}
-    superseded |= {
-        date
-        for row, date in zip(add, added, strict=True)
-        if newest.get(row.stix_id) != row.object_row
-    }
-    views.mark_superseded(tx, view.view_id, superseded - remove)
+    views.add_rows(tx, view.view_id, [row.object_row for row in add], now)
 
 
 def _newest_by_origin(claims: Iterable[ObjectRow]) -> list[ObjectRow]:

@@ -20,6 +20,7 @@ from federation.policy.sharing import tlp_words
 from federation.trust.presets import PRESETS, Inbound, TrustLevel
 from hub.errors import NotFound
 from hub.node import Node
+from hub.exchange.readmission import readmit
 from hub.peers.standing import standing_of
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.jobs import drop_jobs, request_job
@@ -109,9 +110,15 @@ def set_peer(
             drop_jobs(tx, peer.node_id)
         elif before.trust == TrustLevel.BLOCKED:
             request_job(tx, "pull", peer.node_id, now, hurry=True)
+        released = readmit(tx, after, now)
         changed = _differences(before, after)
-        store_event(tx, now, actor, "PEER_SET", peer=peer.node_id, changed=changed)
-    return PeerChange(before, after, tuple(_sentences(before, after)))
+        store_event(
+            tx, now, actor, "PEER_SET", peer=peer.node_id, changed=changed, released=released
+        )
+    sentences = tuple(_sentences(before, after))
+    if released:
+        sentences += (f"{released} objects of {after.name} that waited in quarantine are accepted.",)
+    return PeerChange(before, after, sentences)
 
 
 def require_peer(found: PeerRow | None) -> PeerRow:

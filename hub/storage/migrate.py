@@ -36,8 +36,8 @@ def upgrade(database: Database) -> None:
 
 def revision_of(database: Database) -> str | None:
     """Name the revision that the database has; None when it is empty."""
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    with database.read() as tx:
+        return MigrationContext.configure(tx.connection).get_current_revision()
 
 
 def newest_revision() -> str | None:

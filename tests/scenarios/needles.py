@@ -1,4 +1,4 @@
-"""One indicator a label, each with words that occur nowhere else, so that a leak can be searched."""
+"""One indicator a label, each with words that occur nowhere else, to search leaks by."""
 
 from __future__ import annotations
 

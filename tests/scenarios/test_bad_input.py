@@ -460,8 +460,6 @@ def test_a_sender_that_lies_is_refused_at_the_place_of_the_lie(
     assert held_indicators(reader) == wanted(3)
 
 
-
-
 def held_indicators(node: Tocsin) -> set[str]:
     return {item["id"] for item in node.run("objects", "list", "--type", "indicator")}
 

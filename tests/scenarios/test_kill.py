@@ -13,9 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from hub.bootstrap import open_node
 from hub.exchange.publish import PublishRequest, publish_objects
@@ -24,6 +26,7 @@ from hub.node import Node
 from hub.settings import load_settings
 from hub.storage.queries.peers import list_peers
 from schemas.markings import Tlp
+from tests.support.databases import fresh_postgresql, server_address
 from tests.support.killing import Killer, StillClock, positions_that_differ
 from tests.support.nodes import NOW, make_node, pair, serve_in_thread, serving
 from tests.support.stored_state import check_invariants, comparable_state, rows_of
@@ -44,31 +47,65 @@ INDICATORS = [
 ]
 
 
+Place = dict[str, str]
+"""Where a run takes place: the members ``home`` and ``database_url`` of an order."""
+
+
+class Bed(Protocol):
+    """A node at rest, of which every trial gets a copy."""
+
+    def copy(self, name: str) -> Place: ...
+
+    def clear(self, place: Place) -> None: ...
+
+
 @dataclass(frozen=True)
-class Home:
-    """A home that trials copy; nothing has it open."""
+class SqliteBed:
+    """A home with its database file."""
 
-    path: Path
+    home: Path
+    folder: Path
 
-    def copied_to(self, trial: Path) -> Path:
-        shutil.copytree(self.path, trial)
-        return trial
+    def copy(self, name: str) -> Place:
+        return {"home": str(shutil.copytree(self.home, self.folder / name)), "database_url": ""}
+
+    def clear(self, place: Place) -> None:
+        shutil.rmtree(place["home"])
 
 
-def order_for(work: str, home: Path, **members: Any) -> dict[str, Any]:
-    return {
-        "work": work,
-        "home": str(home),
-        "database_url": "",
-        "at": NOW.isoformat(),
-        "bundle": "",
-        "tlp": "amber",
-    } | members
+@dataclass(frozen=True)
+class PostgresBed:
+    """A home whose keys all trials share, and a database of which they get copies."""
+
+    home: Path
+    url: str
+
+    def copy(self, name: str) -> Place:
+        base = make_url(self.url)
+        copied = f"{base.database}_{name}"
+        self._run(f'CREATE DATABASE "{copied}" TEMPLATE "{base.database}"')
+        url = base.set(database=copied).render_as_string(hide_password=False)
+        return {"home": str(self.home), "database_url": url}
+
+    def clear(self, place: Place) -> None:
+        self._run(f'DROP DATABASE "{make_url(place["database_url"]).database}" WITH (FORCE)')
+
+    @staticmethod
+    def _run(statement: str) -> None:
+        with psycopg.connect(server_address(), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+def order_for(work: str, **members: Any) -> dict[str, Any]:
+    return {"work": work, "at": NOW.isoformat(), "bundle": "", "tlp": "amber"} | members
 
 
 @contextmanager
-def opened(home: Path) -> Iterator[Node]:
-    node = open_node(load_settings(home, allow_loopback_peers=True), clock=StillClock(NOW))
+def opened(place: Place) -> Iterator[Node]:
+    settings = load_settings(
+        Path(place["home"]), allow_loopback_peers=True, database_url=place["database_url"]
+    )
+    node = open_node(settings, clock=StillClock(NOW))
     try:
         yield node
     finally:
@@ -95,69 +132,114 @@ def publish(node: Node, objects: Sequence[dict[str, Any]], tlp: Tlp) -> None:
 
 
 def survive_every_death(
-    killer: Killer, base: Home, order: dict[str, Any], folder: Path, positions: Sequence[int] = ()
+    killer: Killer, bed: Bed, order: dict[str, Any], *, every: int = 1
 ) -> list[str]:
-    """Die before each position, look at what is left, do the same again, compare."""
-    calm = base.copied_to(folder / "calm")
-    statements = killer.run(order | {"home": str(calm)})
+    """Die before each position, look at what is left, do the same again, compare.
+
+    Args:
+        every: take every nth position only.
+
+    Returns:
+        The statements of the run that nobody disturbed.
+    """
+    calm = bed.copy("calm")
+    statements = killer.run(order | calm)
     with opened(calm) as node:
         check_invariants(node)
         expected = comparable_state(node)
-    for number in positions or positions_that_differ(statements):
-        trial = base.copied_to(folder / f"trial-{number}")
-        killer.run(order | {"home": str(trial)}, kill_at=number)
+    for number in positions_that_differ(statements)[::every]:
+        trial = bed.copy(f"trial-{number}")
+        killer.run(order | trial, kill_at=number)
         with opened(trial) as node:
             check_invariants(node)
-        killer.run(order | {"home": str(trial)})
+        killer.run(order | trial)
         with opened(trial) as node:
             check_invariants(node)
             found = comparable_state(node)
         for part, rows in expected.items():
             assert found[part] == rows, f"{part} after a death before {statements[number - 1]}"
-        shutil.rmtree(trial)
+        bed.clear(trial)
     return statements
 
 
-def test_t56_a_publish_killed_between_any_two_statements(tmp_path: Path, killer: Killer) -> None:
-    origin = make_node(tmp_path, "origin")
+def at_rest(*nodes: Node) -> None:
+    """Close the databases, so that they can be copied."""
+    for node in nodes:
+        node.database.close()
+
+
+def an_origin_with_two_peers(tmp_path: Path, **settings: Any) -> Node:
+    origin = make_node(tmp_path, "origin", **settings)
     others = [make_node(tmp_path, name) for name in ("first", "second")]
     with serving(origin):
         for other in others:
             pair(origin, other, "trusted")
-    for node in (origin, *others):
-        node.database.close()
-    bundle = write_bundle(tmp_path / "bundle.json", INDICATORS)
-    order = order_for("publish", tmp_path / "origin", bundle=bundle)
+    at_rest(origin, *others)
+    return origin
 
-    statements = survive_every_death(killer, Home(tmp_path / "origin"), order, tmp_path / "deaths")
+
+@contextmanager
+def a_reader_of_a_served_origin(tmp_path: Path, **settings: Any) -> Iterator[Node]:
+    origin, reader = make_node(tmp_path, "origin"), make_node(tmp_path, "reader", **settings)
+    with serve_in_thread(origin):
+        pair(origin, reader, "trusted")
+        publish(origin, INDICATORS[:1], Tlp.CLEAR)
+        publish(origin, INDICATORS[1:], Tlp.AMBER)
+        at_rest(reader)
+        yield reader
+    at_rest(origin)
+
+
+def test_t56_a_publish_killed_between_any_two_statements(tmp_path: Path, killer: Killer) -> None:
+    origin = an_origin_with_two_peers(tmp_path)
+    order = order_for("publish", bundle=write_bundle(tmp_path / "bundle.json", INDICATORS))
+
+    statements = survive_every_death(
+        killer, SqliteBed(origin.settings.home, tmp_path / "deaths"), order
+    )
 
     assert statements.count("COMMIT") >= 2
     assert any(statement.startswith("INSERT INTO entries") for statement in statements)
 
 
 def test_t56_a_pull_killed_between_any_two_statements(tmp_path: Path, killer: Killer) -> None:
-    origin, reader = make_node(tmp_path, "origin"), make_node(tmp_path, "reader")
-    with serve_in_thread(origin):
-        pair(origin, reader, "trusted")
-        publish(origin, INDICATORS[:1], Tlp.CLEAR)
-        publish(origin, INDICATORS[1:], Tlp.AMBER)
-        reader.database.close()
-        order = order_for("pull", tmp_path / "reader")
-        statements = survive_every_death(
-            killer, Home(tmp_path / "reader"), order, tmp_path / "deaths"
-        )
-        with opened(tmp_path / "deaths" / "calm") as node:
-            states = rows_of(node, "SELECT state, COUNT(*) AS n FROM objects GROUP BY state")
-            assert [row["state"] for row in states] == ["accepted"]
+    with a_reader_of_a_served_origin(tmp_path) as reader:
+        bed = SqliteBed(reader.settings.home, tmp_path / "deaths")
+        statements = survive_every_death(killer, bed, order_for("pull"))
+        calm = {"home": str(tmp_path / "deaths" / "calm"), "database_url": ""}
+        with opened(calm) as node:
+            states = rows_of(node, "SELECT DISTINCT state FROM objects")
 
+    assert states == [{"state": "accepted"}]
     assert sum(statement.startswith("INSERT INTO entries") for statement in statements) == 2
+
+
+def test_t56_a_publish_killed_on_postgresql(tmp_path: Path, killer: Killer) -> None:
+    origin = an_origin_with_two_peers(tmp_path, database_url=fresh_postgresql())
+    order = order_for("publish", bundle=write_bundle(tmp_path / "bundle.json", INDICATORS))
+    bed = PostgresBed(origin.settings.home, origin.settings.database_url)
+
+    statements = survive_every_death(killer, bed, order, every=5)
+
+    assert any("pg_advisory_xact_lock" in statement for statement in statements)
+
+
+def test_t56_a_pull_killed_on_postgresql(tmp_path: Path, killer: Killer) -> None:
+    with a_reader_of_a_served_origin(tmp_path, database_url=fresh_postgresql()) as reader:
+        bed = PostgresBed(reader.settings.home, reader.settings.database_url)
+
+        statements = survive_every_death(killer, bed, order_for("pull"), every=7)
+
+    assert any("pg_advisory_xact_lock" in statement for statement in statements)
 
 
 def test_t56_a_long_publication_killed_between_its_parts_goes_on(
     tmp_path: Path, killer: Killer
 ) -> None:
     """64 entries are one write; what came before the death stays, and nothing is sealed twice."""
-    make_node(tmp_path, "origin").database.close()
+    origin = make_node(tmp_path, "origin")
+    at_rest(origin)
+    bed = SqliteBed(origin.settings.home, tmp_path / "deaths")
     objects = [
         INDICATORS[0]
         | {"id": f"indicator--5d7a3f6e-0000-4000-8000-0000000001{number:02}"}
@@ -165,18 +247,18 @@ def test_t56_a_long_publication_killed_between_its_parts_goes_on(
         for number in range(66)
     ]
     bundle = write_bundle(tmp_path / "bundle.json", objects)
-    order = order_for("publish", tmp_path / "origin", bundle=bundle, tlp="clear")
-    calm = Home(tmp_path / "origin").copied_to(tmp_path / "calm")
-    statements = killer.run(order | {"home": str(calm)})
+    order = order_for("publish", bundle=bundle, tlp="clear")
+    calm = bed.copy("calm")
+    statements = killer.run(order | calm)
     writes = [n for n, text in enumerate(statements, 1) if text == "BEGIN IMMEDIATE"]
     assert len(writes) == 2
 
     for number in (writes[1] - 1, writes[1], len(statements)):
-        trial = Home(tmp_path / "origin").copied_to(tmp_path / f"trial-{number}")
-        killer.run(order | {"home": str(trial)}, kill_at=number)
+        trial = bed.copy(f"trial-{number}")
+        killer.run(order | trial, kill_at=number)
         with opened(trial) as node:
             check_invariants(node)
             assert rows_of(node, "SELECT last_seq FROM feeds") == [{"last_seq": 1 + 64}]
-        killer.run(order | {"home": str(trial)})
+        killer.run(order | trial)
         with opened(trial) as node, opened(calm) as undisturbed:
             assert comparable_state(node) == comparable_state(undisturbed)

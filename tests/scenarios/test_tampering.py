@@ -1,4 +1,4 @@
-"""One byte of a stored entry is changed on the sender's disk: the receiver says so and stores nothing.
+"""One byte of a stored entry changed on the sender's disk: the receiver stores nothing of it.
 
 The database of a running node is written behind its back, as a thief or a failing disk does. The
 codes differ by what the byte was part of (PROTOCOL 2.4 "Receiver's order of checks").
@@ -139,9 +139,9 @@ def test_what_was_repaired_comes_and_the_peer_is_well_again(tmp_path: Path) -> N
         (row,) = receiver.give("pull", sender.node_id).document
         # What came before the bad entry is kept, what comes after it waits.
         assert row["error"] == "E_SIG_BAD"
-        assert rows(receiver, "SELECT last_seq FROM feeds WHERE audience = 'green' AND NOT own") == [
-            (1,)
-        ]
+        assert rows(
+            receiver, "SELECT last_seq FROM feeds WHERE audience = 'green' AND NOT own"
+        ) == [(1,)]
         again = receiver.give("pull", sender.node_id).document[0]
         assert (again["error"], again["entries"]) == ("E_SIG_BAD", 0)
 

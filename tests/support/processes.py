@@ -132,9 +132,7 @@ class Tocsin:
 
     def give(self, *args: object) -> Finished:
         """Give a command, however it ends."""
-        return self.commands.run(
-            [str(arg) for arg in args] + ["--json"], self.all_environment()
-        )
+        return self.commands.run([str(arg) for arg in args] + ["--json"], self.all_environment())
 
     def run(self, *args: object) -> Any:
         """Give a command that has to succeed; return its document."""

@@ -67,9 +67,7 @@ class Story:
         return str(value["id"])
 
     def pull(self, node: Node, sender: Node) -> None:
-        outcome = pull_peer(
-            node, resolve_peer(node, sender.node_id), http=self.wire.as_http()
-        )
+        outcome = pull_peer(node, resolve_peer(node, sender.node_id), http=self.wire.as_http())
         assert outcome.error is None, outcome.error
         self.wire.clock.advance()
 
@@ -221,7 +219,8 @@ def _intel(story: Story) -> None:
     """Token holders read at beta, each by its clearance."""
     for name, kind in (("siem", "own"), ("customer", "constituent"), ("website", "public")):
         story.tokens[name] = story.wire.give(
-            f"token {name}", lambda n=name, k=kind: _token(story, n, k)  # type: ignore[misc]
+            f"token {name}",
+            lambda n=name, k=kind: _token(story, n, k),  # type: ignore[misc]
         )
     story.ask("beta", "/taxii2/", TAXII)
     for name, token in story.tokens.items():

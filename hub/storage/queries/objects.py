@@ -48,6 +48,11 @@ class ObjectRow:
         return self.version_at > earlier.version_at
 
 
+def by_version(row: ObjectRow) -> tuple[bool, datetime | None, int]:
+    """Sort versions, the newest last; what has no versions in the order of arrival."""
+    return row.version_at is not None, row.version_at, row.object_row
+
+
 _COLUMNS = [OBJECTS.c[field.name] for field in fields(ObjectRow)]
 
 
@@ -90,11 +95,16 @@ def store_carried(tx: Transaction, links: Sequence[tuple[int, int, int]]) -> Non
 
 
 def claims_of(tx: Transaction, stix_ids: Iterable[str]) -> dict[str, list[ObjectRow]]:
-    """Find every version of every origin for the given ids."""
+    """Find every version of every origin for the given ids, the newest last.
+
+    Arrival is no order: two feeds of one origin may bring an older version after a newer one.
+    """
     found: dict[str, list[ObjectRow]] = {}
     for chunk in in_chunks(stix_ids):
         rows = tx.connection.execute(
-            sa.select(*_COLUMNS).where(OBJECTS.c.stix_id.in_(chunk)).order_by(OBJECTS.c.object_row)
+            sa.select(*_COLUMNS)
+            .where(OBJECTS.c.stix_id.in_(chunk))
+            .order_by(OBJECTS.c.version_at.nulls_first(), OBJECTS.c.object_row)
         )
         for row in rows:
             found.setdefault(row.stix_id, []).append(_object(row))

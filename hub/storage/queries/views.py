@@ -150,13 +150,3 @@ def remove_objects(tx: Transaction, object_rows: Iterable[int]) -> None:
     """Take objects out of every view."""
     for chunk in in_chunks(object_rows):
         tx.connection.execute(VIEW_ROWS.delete().where(VIEW_ROWS.c.object_row.in_(chunk)))
-
-
-def mark_superseded(tx: Transaction, view_id: int, dates: Iterable[int]) -> None:
-    """Note that rows of a view are no longer the latest version."""
-    for chunk in in_chunks(dates):
-        tx.connection.execute(
-            VIEW_ROWS.update()
-            .where(VIEW_ROWS.c.view_id == view_id, VIEW_ROWS.c.date_added.in_(chunk))
-            .values(latest=False)
-        )

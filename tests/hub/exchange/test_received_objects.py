@@ -10,9 +10,10 @@ import itertools
 
 import pytest
 
-from hub.exchange.object_listing import accept_quarantined
+from hub.errors import Conflict
+from hub.exchange.object_listing import accept_quarantined, reject_quarantined
 from hub.storage.queries.peers import update_peer
-from schemas.identifiers import direct_audience
+from schemas.identifiers import direct_audience, own_stix_id
 from schemas.markings import Tlp
 from tests.support.joined_nodes import entry_states, states, view, view_ids, view_rows, views
 from tests.support.nodes import FixedClock, make_node
@@ -332,8 +333,6 @@ class TestOwnership:
         assert views(node) == before
 
     def test_a_name_with_any_character_proves_an_id(self, node, a):
-        from schemas.identifiers import own_stix_id
-
         name = "zero\0and-bücher-and-more"
         value = indicator(1, id=own_stix_id(a.node_id, "indicator", name))
         a.put("clear", value, idn={value["id"]: name})
@@ -379,9 +378,7 @@ class TestWithdrawal:
         a.put("clear", indicator(1))
         a.put("clear", indicator(1, modified=LATER))
         a.deliver(node, "clear")
-        assert [e[2] for e in entry_states(node, a.feed("clear").name)] == [
-            None, None, "E_STALE_MODIFIED", "E_STALE_MODIFIED",
-        ]  # fmt: skip
+        assert {state for state, _ in states(node, ONE)} == {"withdrawn"}
         assert ONE not in {i for i, _ in view(node, Tlp.RED)}
 
     def test_the_same_withdrawal_in_two_feeds_is_no_fault(self, node, a, direct):
@@ -433,7 +430,8 @@ class TestNarrowing:
             update_peer(tx, a.node_id, trust=3)
         a.put(direct, indicator(1, modified=LATER), policy={"tlp": "amber"})
         a.deliver(node, direct)
-        accept_quarantined(node, [ONE])
+        with pytest.raises(Conflict, match="E_NOT_QUARANTINED"):
+            accept_quarantined(node, [ONE])
         assert ONE not in view_ids(node, Tlp.GREEN)
 
     def test_a_later_wide_version_is_withheld(self, node, a, direct):
@@ -472,6 +470,55 @@ class TestNarrowing:
         a.deliver(node, "green")
         assert states(node, ONE)[-1] == ("accepted", None)
         assert ONE in view_ids(node, Tlp.GREEN)
+
+
+class TestFeedsThatOvertakeEachOther:
+    """Feeds are pulled one after the other: what was said later may arrive first."""
+
+    def test_an_older_version_beside_innocent_objects(self, node, a, direct):
+        a.put(direct, indicator(1), indicator(2))
+        a.put("green", indicator(1, modified=LATER))
+        for audience in ("green", direct):
+            assert a.deliver(node, audience).rejected == 0
+        assert stix_id("indicator", 2) in view_ids(node, Tlp.GREEN)
+        latest = [r["version"] for r in view_rows(node, Tlp.GREEN) if r["stix_id"] == ONE and r["latest"]]
+        assert latest == [LATER]
+
+    def test_a_withdrawn_object_beside_innocent_ones(self, node, a, direct):
+        a.put("green", indicator(1))
+        a.put(direct, indicator(1), indicator(2))
+        a.put(direct, indicator(1, modified=LATER), indicator(3))
+        a.write("green", kind="retract", ids=[ONE])
+        for audience in ("green", direct):
+            assert a.deliver(node, audience).rejected == 0
+        assert {stix_id("indicator", 2), stix_id("indicator", 3)} <= view_ids(node, Tlp.GREEN)
+        assert ONE not in {i for i, _ in view(node, Tlp.RED)}
+
+    def test_other_content_under_a_version_of_another_feed(self, node, a, direct):
+        a.put("green", indicator(1))
+        a.put(direct, indicator(1, name="another"))
+        assert [a.deliver(node, x).rejected for x in ("green", direct)] == [0, 1]
+
+    @pytest.mark.parametrize("names_it", [True, False])
+    @pytest.mark.parametrize("wide_first", [True, False])
+    def test_a_narrow_version_that_comes_after_the_wide_one(
+        self, node, a, direct, names_it, wide_first
+    ):
+        narrow = a.put(direct, indicator(1), policy={"tlp": "amber"})
+        a.put("green", indicator(1, modified=LATER), supersedes=narrow if names_it else None)
+        for audience in ("green", direct) if wide_first else (direct, "green"):
+            a.deliver(node, audience)
+        assert (ONE in view_ids(node, Tlp.GREEN)) is names_it
+        latest = [r["version"] for r in view_rows(node, Tlp.AMBER) if r["stix_id"] == ONE and r["latest"]]
+        assert latest == [LATER if names_it else AT]
+
+    def test_a_wide_version_that_comes_after_the_narrow_one(self, node, a, direct):
+        a.put("green", indicator(1))
+        a.put(direct, indicator(1, modified=LATER), policy={"tlp": "amber"})
+        for audience in (direct, "green"):
+            a.deliver(node, audience)
+        assert ONE not in view_ids(node, Tlp.GREEN)
+        assert [v for i, v in view(node, Tlp.AMBER) if i == ONE] == [LATER]
 
 
 class TestRestrict:
@@ -515,8 +562,6 @@ class TestRestrict:
         assert entry_states(node, a.feed("green").name)[2] == (3, "rejected", "E_REF_LEAK")
 
     def test_what_a_person_rejected_stays_rejected(self, node, a):
-        from hub.exchange.object_listing import reject_quarantined
-
         with node.database.write() as tx:
             update_peer(tx, a.node_id, trust=1)
         a.put("green", indicator(1))
