@@ -105,6 +105,17 @@ def effective_label(
     return LabelFinding(label, printed, tuple(unknown))
 
 
+def markings_of(value: Mapping[str, object]) -> frozenset[str]:
+    """Collect the markings of an object and of its parts, TLP ones excepted.
+
+    Their definitions have to travel in the entry itself: a receiver judges each entry alone, and
+    a marking that is not explained there waits for a person.
+    """
+    return frozenset((*_object_markings(value), *_granular_markings(value))) - set(
+        TLP_BY_MARKING_ID
+    )
+
+
 def _tighten(label: EffectiveLabel, floor: Tlp) -> EffectiveLabel:
     """Join a marking, which names no audience, to a label that has one.
 

@@ -7,7 +7,8 @@ Invariants:
 * every collection has one view for each label from the moment that it exists, so nothing is ever
   readable before its policy is attached (THREATS 3.7);
 * a default label is never CLEAR (PROTOCOL 3.1 "Unmarked"), and who set it is in the audit;
-* an alias never looks like an id, so one name never means two collections.
+* an alias never looks like an id, so one name never means two collections;
+* a collection is filled by producers or by a selection of originals, never by both.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from typing import Final
 from federation.errors import SharingRefused
 from federation.policy.views import CEILINGS
 from hub.errors import Conflict, NotFound, NotPermitted
+from hub.exchange import visible
+from hub.exchange.collection_kinds import OPERATOR, ORIGINALS_ID, SELECTION, VERDICTS_ID
+from hub.exchange.collection_options import read_selection, read_target
 from hub.node import Node
 from hub.storage.queries import collections as stored
 from hub.storage.queries.audit import store_event
@@ -28,13 +32,7 @@ from hub.storage.queries.tokens import find_token
 from hub.storage.queries.views import create_view
 from hub.storage.transaction import Transaction
 from schemas.errors import WireFormatError
-from schemas.identifiers import NAMESPACE
 from schemas.markings import Tlp
-
-ORIGINALS_ID: Final = str(uuid.uuid5(NAMESPACE, "collection:originals"))
-VERDICTS_ID: Final = str(uuid.uuid5(NAMESPACE, "collection:verdicts"))
-OPERATOR: Final = "operator"
-"""The kind of a collection that the operator added."""
 
 LOCAL_STATE: Final = "local"
 """The state of objects that local producers added: not ``accepted``, so that nothing that works on
@@ -45,6 +43,8 @@ _ID_FORM: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONGEST_TITLE: Final = 200
 _WRITERS: Final = frozenset({"own", "constituent", "subscriber", "writer"})
 _READERS: Final = frozenset({"own", "constituent", "subscriber", "public", "writer"})
+_SELECTION_READERS: Final = _READERS - {"writer"}
+"""A producer may read back what producers added; what peers signed is not theirs."""
 
 _BUILTIN: Final = (
     (
@@ -93,21 +93,23 @@ def add_collection(
     publish_to: str | None = None,
     actor: str = "operator",
 ) -> CollectionRow:
-    """Add a collection for local producers.
+    """Add a collection for local producers, or a filtered view of ``originals``.
 
     Args:
         node: this node.
         title: for people.
         alias: a short name that addresses may use in place of the id.
         default_tlp: the label of what is added without one; else AMBER+STRICT.
-        select: a filtered view for subscribers; not in this release.
-        publish_to: publish what is added; not in this release.
+        select: which originals it shows, see ``collection_options.read_selection``.
+        publish_to: where what is added is published: ``clear``, ``green`` or a peer.
         actor: who does it, for the audit.
 
     Raises:
-        WireFormatError: ``E_SCHEMA`` for a title or an alias that is none.
-        SharingRefused: ``E_DEFAULT_CLEAR``; ``E_LATER_RELEASE`` for what is not here yet.
-        Conflict: ``E_COLLECTION_EXISTS``.
+        WireFormatError: ``E_SCHEMA`` for a title, an alias or a selection that is none;
+            ``E_SELECTED`` for a selection with what is for producers.
+        SharingRefused: ``E_DEFAULT_CLEAR``; ``E_LATER_RELEASE`` for groups.
+        NotFound: ``E_PEER_UNKNOWN`` for an origin.
+        Conflict: ``E_COLLECTION_EXISTS``, ``E_PEER_AMBIGUOUS``.
     """
     _check_names(title, alias)
     if default_tlp is Tlp.CLEAR:
@@ -116,21 +118,22 @@ def add_collection(
             "a collection's default label is never CLEAR",
             "Let the producer mark each CLEAR object, or choose green or stricter.",
         )
-    if select is not None or publish_to is not None:
-        raise SharingRefused(
-            "E_LATER_RELEASE",
-            "--select and --publish-to are not in this release",
-            "Add the collection without them; publish its objects with `tocsin publish`.",
+    if select is not None and (publish_to is not None or default_tlp is not None):
+        raise WireFormatError(
+            "E_SELECTED",
+            "a collection with a selection has no producers",
+            "Leave out --select, or --publish-to and --default-tlp.",
         )
+    selection = None if select is None else read_selection(node, select)
     row = CollectionRow(
         collection_id=str(uuid.UUID(bytes=node.entropy(16), version=4)),
         alias=alias,
         title=title,
         description=None,
-        kind=OPERATOR,
+        kind=OPERATOR if selection is None else SELECTION,
         default_tlp=None if default_tlp is None else int(default_tlp),
-        selection=None,
-        publish_to=None,
+        selection=None if selection is None else selection.write(),
+        publish_to=None if publish_to is None else read_target(node, publish_to),
         created_by=actor,
         created_at=node.now(),
     )
@@ -140,6 +143,8 @@ def add_collection(
                 "E_COLLECTION_EXISTS", f"the alias {alias} is taken", "Choose another alias."
             )
         _store(tx, row)
+        if selection is not None:
+            visible.backfill_selection(tx, row.collection_id, selection, row.created_at)
         default = None if default_tlp is None else default_tlp.wire
         store_event(
             tx,
@@ -149,6 +154,8 @@ def add_collection(
             collection_id=row.collection_id,
             title=title,
             default_tlp=default,
+            selection=row.selection,
+            publish_to=row.publish_to,
         )
     return row
 
@@ -224,13 +231,20 @@ def _check_names(title: str, alias: str | None) -> None:
 
 
 def _check_grant(row: CollectionRow, kind: str, *, can_read: bool, can_write: bool) -> None:
-    if row.kind != OPERATOR:
+    if row.kind not in {OPERATOR, SELECTION}:
         raise NotPermitted(
             "E_GRANT_KIND",
             f"{row.alias} is the node's own collection",
             "Every reader reads `verdicts`; `token add --originals` opens `originals`.",
         )
-    if (can_read and kind not in _READERS) or (can_write and kind not in _WRITERS):
+    if can_write and row.kind == SELECTION:
+        raise NotPermitted(
+            "E_GRANT_KIND",
+            "what a selection shows comes from originals alone",
+            "Let producers write into a collection of their own.",
+        )
+    readers = _SELECTION_READERS if row.kind == SELECTION else _READERS
+    if (can_read and kind not in readers) or (can_write and kind not in _WRITERS):
         raise NotPermitted(
             "E_GRANT_KIND",
             f"a token of kind {kind} cannot have this right",

@@ -6,11 +6,11 @@ The operator sees every origin's claims; readers see views (``reading``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from hub.errors import Conflict, NotFound
-from hub.exchange import rival_claims, visible
+from hub.exchange.readmission import release
 from hub.node import Node
 from hub.storage.queries import objects as stored
 from hub.storage.queries.audit import store_event
@@ -109,31 +109,21 @@ def accept_quarantined(
     """Accept objects out of quarantine; return how many versions became visible.
 
     Raises:
-        NotFound: ``E_NOT_FOUND``. Conflict: ``E_NOT_QUARANTINED``. Nothing was changed.
+        NotFound: ``E_NOT_FOUND``. Conflict: ``E_NOT_QUARANTINED``, ``E_ID_CONFLICT``. Nothing was
+            changed.
     """
     with node.database.write() as tx:
         now = node.now()
-        rows = [_accept(tx, row, now) for row in _waiting(tx, stix_ids, origin)]
+        released = release(tx, _waiting(tx, stix_ids, origin), now)
+        for row in released:
+            if row.state != "accepted":
+                raise Conflict(
+                    "E_ID_CONFLICT",
+                    f"another origin has the stronger claim to {row.stix_id}",
+                    "Reject this claim; accepting it would shadow the rightful one.",
+                )
         store_event(tx, now, actor, "QUARANTINE_ACCEPTED", stix_ids=list(stix_ids))
-    return len(rows)
-
-
-def _accept(tx: Transaction, row: ObjectRow, now: datetime) -> ObjectRow:
-    """Accept one version, as if it had come from a trusted origin now."""
-    claims = find_claims(tx, row.stix_id, None)
-    contents = stored.contents_of(tx, [claim.object_row for claim in claims])
-    accepted = replace(row, state="accepted", code=None)
-    settled, losers = rival_claims.settle(accepted, contents[row.object_row], claims, contents)
-    if settled.state != "accepted":
-        raise Conflict(
-            "E_ID_CONFLICT",
-            f"another origin has the stronger claim to {row.stix_id}",
-            "Reject this claim; accepting it would shadow the rightful one.",
-        )
-    rival_claims.displace(tx, losers, now)
-    stored.update_objects(tx, [row.object_row], state="accepted", code=None)
-    visible.show(tx, [settled], contents, now)
-    return settled
+    return len(released)
 
 
 def reject_quarantined(
@@ -163,7 +153,7 @@ def reject_quarantined(
 
 def _waiting(tx: Transaction, stix_ids: Sequence[str], origin: NodeId | None) -> list[ObjectRow]:
     waiting = []
-    for stix_id in stix_ids:
+    for stix_id in dict.fromkeys(stix_ids):
         rows = [row for row in find_claims(tx, stix_id, origin) if row.state == "quarantined"]
         if not rows:
             raise Conflict("E_NOT_QUARANTINED", f"{stix_id} does not wait in quarantine")

@@ -10,24 +10,22 @@ Does not send anything: peers pull, and are woken by a job after the commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from federation.errors import SharingRefused
 from federation.policy.explain import sentences
-from federation.policy.sharing import decide_delivery
-from hub.exchange import publishing_store
-from hub.exchange.marking import write_label
-from hub.exchange.publishing_order import Prepared, prepared
+from federation.policy.sharing import decide_delivery, decide_feed_read
+from hub.exchange.preparing import RefusedObject, known_definitions, prepare
+from hub.exchange.publication import Publication
+from hub.exchange.publishing_store import store_publication
 from hub.imports.drafts import Draft
 from hub.node import Node
 from hub.peers.standing import standing_of
+from hub.storage.queries.feeds import list_feeds
 from hub.storage.queries.peers import PeerRow, list_peers
-from schemas.errors import WireFormatError
 from schemas.identifiers import FeedName, direct_audience
-from schemas.markings import TLP_BY_MARKING_ID, Tlp
-from schemas.stix.sco_ids import deterministic_sco_id
-from schemas.stix.validation import check_object
+from schemas.markings import Tlp
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +54,6 @@ class PublishRequest:
     dry_run: bool = False
     actor: str = "operator"
     progress: Callable[[int], None] = lambda _count: None
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedObject:
-    """One object that was not published, and why."""
-
-    stix_id: str
-    code: str
-    detail: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +98,17 @@ def publish_objects(node: Node, request: PublishRequest) -> PublishOutcome:
     _refuse_what_cannot_be(request)
     with node.database.read() as tx:
         peers = list_peers(tx)
-    audience = tuple(_audience_line(peer, request) for peer in peers)
+        highest = {row.name: Tlp(row.highest_tlp) for row in list_feeds(tx, own=True)}
+        definitions = known_definitions(tx, node, request.drafts)
+    audience = tuple(_audience_line(node, peer, request, highest) for peer in peers)
     _refuse_named_who_may_not(request, audience)
-    ready, refused = prepare(request.drafts, request.tlp)
-    stored = publishing_store.store_publication(
+    ready, refused = prepare(request.drafts, request.tlp, definitions, node.now())
+    stored = store_publication(
         node,
-        publishing_store.Publication(
+        Publication(
             tlp=request.tlp,
             feeds=_target_feeds(node, request),
+            definitions=definitions,
             wrap=request.wrap,
             exercise=request.exercise,
             on_behalf_of=request.on_behalf_of,
@@ -138,44 +129,6 @@ def publish_objects(node: Node, request: PublishRequest) -> PublishOutcome:
         refused=(*refused, *(RefusedObject(*reason) for reason in stored.refused)),
         stix_ids=tuple(stored.stix_ids),
     )
-
-
-def prepare(drafts: Iterable[Draft], tlp: Tlp) -> tuple[list[Prepared], list[RefusedObject]]:
-    """Write the label into each draft and check it; the broken ones are refused alone.
-
-    TLP marking-definitions of the input are left out: the label's own one is sent along in the
-    form of the specification, and what a copy says is never read (PROTOCOL 2.4).
-    """
-    chosen = [draft for draft in drafts if draft.value.get("id") not in TLP_BY_MARKING_ID]
-    definitions = {
-        str(draft.value["id"]): draft.value
-        for draft in chosen
-        if draft.value.get("type") == "marking-definition" and "id" in draft.value
-    }
-    ready: list[Prepared] = []
-    refused: list[RefusedObject] = []
-    for draft in chosen:
-        try:
-            check_object(draft.value)
-            _check_observable_id(draft.value)
-            value = write_label(draft.value, tlp, definitions)
-        except WireFormatError as error:
-            stix_id = str(draft.value.get("id", f"line {draft.line}"))
-            refused.append(RefusedObject(stix_id, error.code, error.detail, error.remedy))
-            continue
-        ready.append(prepared(value, draft.idn_name))
-    return ready, refused
-
-
-def _check_observable_id(value: Mapping[str, object]) -> None:
-    """Refuse an observable whose id every receiver would reject (PROTOCOL 2.4 "Ownership")."""
-    expected = deterministic_sco_id(value)
-    if expected is not None and expected != value["id"]:
-        raise WireFormatError(
-            "E_SCHEMA",
-            "the id is not the one that STIX derives from the value",
-            f"Name it {expected}, here and where it is referred to.",
-        )
 
 
 def _refuse_what_cannot_be(request: PublishRequest) -> None:
@@ -219,9 +172,19 @@ def _target_feeds(node: Node, request: PublishRequest) -> tuple[FeedName, ...]:
     return (FeedName(node.node_id, "clear" if request.tlp is Tlp.CLEAR else "green"),)
 
 
-def _audience_line(peer: PeerRow, request: PublishRequest) -> AudienceLine:
+def _audience_line(
+    node: Node, peer: PeerRow, request: PublishRequest, highest: Mapping[FeedName, Tlp]
+) -> AudienceLine:
+    """Decide as the feed's door will: by the strictest label that the feed has ever carried."""
     named = any(peer.node_id == chosen.node_id for chosen in request.to)
-    decision = decide_delivery(request.tlp, peer=standing_of(peer), named=named)
+    audience = "clear" if request.tlp is Tlp.CLEAR else "green"
+    feed = FeedName(node.node_id, direct_audience(peer.node_id) if named else audience)
+    label = max(request.tlp, highest.get(feed, Tlp.CLEAR))
+    decision = (
+        decide_feed_read(feed, highest=label, peer=standing_of(peer), named=named)
+        if named or not request.to
+        else decide_delivery(request.tlp, peer=standing_of(peer), named=False)
+    )
     if decision.allowed and request.to and not named:
         # The label alone would reach this peer, but the publication goes to named ones.
         return AudienceLine(

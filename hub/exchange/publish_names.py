@@ -28,6 +28,7 @@ class NameOptions:
     valid_days: int = 90
     confidence: int = 70
     title: str = "Names"
+    exercise: bool = False
 
 
 def drafts_from_names(
@@ -39,7 +40,8 @@ def drafts_from_names(
     same objects to it.
     """
     now = node.now()
-    live = _live(node, names, tlp, options.threat_type, now)
+    # What is live for real has no part in an exercise, whose objects are all its own.
+    live = {} if options.exercise else _live(node, names, tlp, options.threat_type, now)
     fresh = indicators_from_names(
         [line for line in names if line.name.a_label not in live],
         node_id=node.node_id,

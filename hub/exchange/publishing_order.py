@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from federation.policy.closure import references_of
+from federation.policy.labels import markings_of
 from schemas.strict_json import write_json
 
 MAX_OBJECTS = 64
@@ -25,6 +26,7 @@ class Prepared:
         raw: the bytes that will be signed.
         idn: the name that proves the id.
         refs: the ids that it mentions.
+        markings: the markings that it bears, TLP ones excepted.
     """
 
     stix_id: str
@@ -32,17 +34,20 @@ class Prepared:
     raw: bytes
     idn: str | None = None
     refs: frozenset[str] = frozenset()
+    markings: frozenset[str] = frozenset()
 
 
 def prepared(value: Mapping[str, object], idn: str | None = None) -> Prepared:
     """Make an object ready to be sealed."""
-    return Prepared(str(value["id"]), value, write_json(value), idn, references_of(value))
+    return Prepared(
+        str(value["id"]), value, write_json(value), idn, references_of(value), markings_of(value)
+    )
 
 
 def in_entries(
-    objects: Sequence[Prepared], *, room: int = MAX_OBJECTS
+    objects: Sequence[Prepared], *, room: int = MAX_OBJECTS, max_bytes: int = MAX_BYTES
 ) -> list[tuple[Prepared, ...]]:
-    """Cut objects into entries of at most ``room`` objects.
+    """Cut objects into entries of at most ``room`` objects and ``max_bytes``; each id once.
 
     Objects that refer to each other in a circle stay together.
 
@@ -54,9 +59,9 @@ def in_entries(
     size = 0
     for circle in _circles(objects):
         weight = sum(len(member.raw) + 1 for member in circle)
-        if len(circle) > room or weight > MAX_BYTES:
+        if len(circle) > room or weight > max_bytes:
             raise ValueError(circle[0].stix_id)
-        if current and (len(current) + len(circle) > room or size + weight > MAX_BYTES):
+        if current and (len(current) + len(circle) > room or size + weight > max_bytes):
             entries.append(tuple(current))
             current, size = [], 0
         current += circle

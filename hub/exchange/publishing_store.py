@@ -8,8 +8,9 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from federation.feeds.printed_labels import UNPRINTED_TYPES
@@ -20,8 +21,14 @@ from hub.exchange import visible
 from hub.exchange.marking import write_label
 from hub.exchange.object_rows import audience_of, draft_row, open_label
 from hub.exchange.own_feeds import append_entry
-from hub.exchange.publishing_order import MAX_OBJECTS, Prepared, in_entries, prepared
-from hub.imports.drafts import Draft
+from hub.exchange.publication import Publication, StoredPublication
+from hub.exchange.publishing_order import (
+    MAX_BYTES,
+    MAX_OBJECTS,
+    Prepared,
+    in_entries,
+    prepared,
+)
 from hub.node import Node
 from hub.peers.known_nodes import pinned
 from hub.peers.standing import standing_of
@@ -42,40 +49,8 @@ ENTRIES_A_WRITE = 64
 """A long publication is committed in parts, so that readers and pulls get their turn."""
 
 
-@dataclass(slots=True)
-class StoredPublication:
-    """What the write did; grows part by part."""
-
-    feeds: tuple[str, ...]
-    unchanged: int = 0
-    entries: int = 0
-    refused: list[tuple[str, str, str, str]] = field(default_factory=list)
-    stix_ids: dict[str, None] = field(default_factory=dict)
-
-    def refuse(self, stix_id: str, code: str, detail: str, remedy: str) -> None:
-        """Note one object that was not sealed, once however many feeds it was meant for."""
-        reason = (stix_id, code, detail, remedy)
-        if reason not in self.refused:
-            self.refused.append(reason)
-
-
 class _DryRun(Exception):
     pass
-
-
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """The part of a request that the store needs; see ``publish.PublishRequest``."""
-
-    tlp: Tlp
-    feeds: tuple[FeedName, ...]
-    wrap: Callable[[Sequence[Mapping[str, object]]], Draft] | None
-    exercise: bool
-    on_behalf_of: str | None
-    lineage: tuple[str, ...]
-    dry_run: bool
-    actor: str
-    progress: Callable[[int], None]
 
 
 def store_publication(
@@ -83,34 +58,33 @@ def store_publication(
 ) -> StoredPublication:
     """Store a publication part by part, each part in one write."""
     outcome = StoredPublication(feeds=tuple(str(feed) for feed in publication.feeds))
-    for part in _parts(ready, outcome):
-        try:
-            with node.database.write() as tx:
-                _PartWrite(tx, node, publication, outcome).store(part, peers)
-                if publication.dry_run:
-                    raise _DryRun
-        except _DryRun:
-            pass
+    entries = _entries(ready, publication, outcome)
+    # A dry run is one write, or its later parts would not see what the earlier ones stored.
+    size = max(len(entries), 1) if publication.dry_run else ENTRIES_A_WRITE
+    for start in range(0, len(entries), size):
+        part = entries[start : start + size]
+        with suppress(_DryRun), node.database.write() as tx:
+            _PartWrite(tx, node, publication, outcome).store(part, peers)
+            if publication.dry_run:
+                raise _DryRun
         publication.progress(sum(len(entry) for entry in part))
     return outcome
 
 
-def _parts(
-    ready: Sequence[Prepared], outcome: StoredPublication
-) -> list[list[tuple[Prepared, ...]]]:
+def _entries(
+    ready: Sequence[Prepared], publication: Publication, outcome: StoredPublication
+) -> list[tuple[Prepared, ...]]:
     remaining = list(ready)
+    # Any entry may need any of the definitions beside its objects.
+    room = max(MAX_OBJECTS - RESERVED - len(publication.definitions), MAX_OBJECTS // 2)
+    taken = sum(len(write_json(value)) for value in publication.definitions.values())
     while True:
         try:
-            entries = in_entries(remaining, room=MAX_OBJECTS - RESERVED)
-            break
+            return in_entries(remaining, room=room, max_bytes=max(MAX_BYTES - taken, 0))
         except ValueError as error:
             # It cannot be sealed with what it refers to; what refers to it is refused later.
             outcome.refuse(str(error), "E_TOO_BIG", "does not fit into one entry", "Split it.")
             remaining = [item for item in remaining if item.stix_id != str(error)]
-    return [
-        entries[start : start + ENTRIES_A_WRITE]
-        for start in range(0, len(entries), ENTRIES_A_WRITE)
-    ]
 
 
 class _PartWrite:
@@ -131,11 +105,15 @@ class _PartWrite:
         self.new: dict[int, ObjectRow] = {}
         self.links: list[tuple[int, int, int]] = []
         self._numbers: Iterator[int] = iter(())
+        self.definitions = {
+            stix_id: prepared(value) for stix_id, value in publication.definitions.items()
+        }
 
     def store(self, part: Sequence[tuple[Prepared, ...]], peers: Sequence[PeerRow]) -> None:
         """Settle, seal and store every entry of the part in every feed."""
         definition = _definition_of(self.publication.tlp)
         ids = {item.stix_id for entry in part for item in entry} | {definition.stix_id}
+        ids |= self.definitions.keys()
         refs = {ref for entry in part for item in entry for ref in item.refs}
         self._load(ids | refs)
         self._numbers = self._claim_numbers(part)
@@ -143,6 +121,10 @@ class _PartWrite:
             settled = [item for item in entry if self._settles(item)]
             for feed in self.publication.feeds:
                 self._store_entry(settled, feed, definition)
+            sealed, refused = self.outcome.stix_ids, self.outcome.refused_ids
+            self.outcome.unchanged += sum(
+                item.stix_id not in sealed and item.stix_id not in refused for item in settled
+            )
         stored_objects.store_objects(
             self.tx, [(row, self.contents[number]) for number, row in self.new.items()]
         )
@@ -162,7 +144,7 @@ class _PartWrite:
     def _claim_numbers(self, part: Sequence[tuple[Prepared, ...]]) -> Iterator[int]:
         """Claim row numbers for all that may be new at once; those left over stay unused."""
         wrappings = RESERVED * len(part) * len(self.publication.feeds)
-        count = sum(len(entry) for entry in part) + wrappings
+        count = sum(len(entry) for entry in part) + wrappings + len(self.definitions)
         first = stored_objects.claim_object_rows(self.tx, count)
         return iter(range(first, first + count))
 
@@ -187,6 +169,14 @@ class _PartWrite:
             )
             return False
         draft = draft_row(item.value, origin=self.node.node_id, now=self.now)
+        if draft.version == held.version and held.exercise != self.publication.exercise:
+            self.outcome.refuse(
+                item.stix_id,
+                "E_LABEL_LIVE",
+                "it was published in an exercise" if held.exercise else "it is live for real",
+                "Publish it under a new id, or raise `modified`.",
+            )
+            return False
         if draft.version == held.version and self._same_content(item, held):
             if item.value["type"] in UNPRINTED_TYPES or held.tlp == self.publication.tlp:
                 return True
@@ -221,26 +211,16 @@ class _PartWrite:
             return True
         # The same object under a laxer label differs in its TLP mark alone.
         return held.tlp < self.publication.tlp and write_json(
-            write_label(strict_loads(content), self.publication.tlp, self._definitions())
+            write_label(strict_loads(content), self.publication.tlp, self.publication.definitions)
         ) == write_json(item.value)
-
-    def _definitions(self) -> dict[str, Mapping[str, object]]:
-        return {
-            stix_id: strict_loads(self.contents[claims[-1].object_row])
-            for stix_id, claims in self.claims.items()
-            if stix_id.startswith("marking-definition--") and claims[-1].object_row in self.contents
-        }
 
     def _store_entry(
         self, settled: Sequence[Prepared], feed: FeedName, definition: Prepared
     ) -> None:
-        missing = [item for item in settled if not self._is_carried(item, feed)]
-        if feed == self.publication.feeds[0]:
-            self.outcome.unchanged += len(settled) - len(missing)
-        closed = self._closed(missing, feed)
+        closed = self._closed([i for i in settled if not self._is_carried(i, feed)], feed)
         if not closed:
             return
-        wrapped = list(closed)
+        wrapped = [*self._explaining(closed), *closed]
         if self.publication.wrap is not None:
             wrapped.append(self._grouping(closed))
         if not self._is_carried(definition, feed):
@@ -262,6 +242,18 @@ class _PartWrite:
             row = self._row_of(item)
             self.links.append((appended.feed_row, appended.seq, row.object_row))
             self.carried.setdefault(row.object_row, set()).add(str(feed))
+
+    def _explaining(self, items: Sequence[Prepared]) -> list[Prepared]:
+        """List the definitions of the items' markings that the entry does not have by itself."""
+        found = {item.stix_id: item for item in items}
+        waiting = list(items)
+        explaining = []
+        while waiting:
+            for marking in sorted(waiting.pop().markings & self.definitions.keys() - found.keys()):
+                found[marking] = self.definitions[marking]
+                explaining.append(found[marking])
+                waiting.append(found[marking])
+        return explaining
 
     def _closed(self, items: Sequence[Prepared], feed: FeedName) -> list[Prepared]:
         """Leave out objects that refer to what the feed's readers may not see (PROTOCOL 3.4)."""
@@ -291,7 +283,8 @@ class _PartWrite:
 
     def _label_of(self, stix_id: str) -> EffectiveLabel | None:
         row = self._newest(stix_id)
-        if row is None or row.state != "accepted":
+        there = {"accepted", "exercise"} if self.publication.exercise else {"accepted"}
+        if row is None or row.state not in there:
             return None
         return open_label(row, self.carried.get(row.object_row, ()))
 
@@ -328,7 +321,7 @@ class _PartWrite:
         """Return the stored row of an object, or make the row of a new version."""
         held = self._newest(item.stix_id)
         if held is not None and self.contents.get(held.object_row) == item.raw:
-            return held
+            return self._widened(held)
         row = draft_row(
             item.value,
             origin=self.node.node_id,
@@ -343,6 +336,18 @@ class _PartWrite:
         self.new[row.object_row] = row
         self.contents[row.object_row] = item.raw
         self.claims.setdefault(item.stix_id, []).append(row)
+        return row
+
+    def _widened(self, held: ObjectRow) -> ObjectRow:
+        """Show a definition, which has no label of its own, wherever it is published."""
+        if held.stix_type not in UNPRINTED_TYPES or held.tlp <= self.publication.tlp:
+            return held
+        row = replace(held, tlp=int(self.publication.tlp))
+        if held.object_row in self.new:
+            self.new[held.object_row] = row
+        else:
+            visible.widen(self.tx, row, self.contents, self.now)
+        self.claims[held.stix_id][-1] = row
         return row
 
     def _wake(self, peers: Sequence[PeerRow]) -> None:

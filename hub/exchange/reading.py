@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Final
 
 from hub.errors import NotFound
-from hub.exchange.collections import OPERATOR
+from hub.exchange.collection_kinds import OPERATOR
 from hub.node import Node
 from hub.operators.readers import NO_KEY, Reader, view_key
 from hub.peers.known_nodes import pinned
@@ -69,7 +69,9 @@ class Sight:
 
     @property
     def may_write(self) -> bool:
-        """Whether the reader may add objects here; never to the node's own collections."""
+        """Whether the reader may add objects here; never to the node's own collections, nor to a
+        filtered one.
+        """
         granted = self.granted
         return granted is not None and granted.collection.kind == OPERATOR and granted.can_write
 

@@ -242,8 +242,7 @@ class ReceivedObjects:
         if held.stix_type in UNPRINTED_TYPES and item.tlp < held.tlp and held.state == "accepted":
             self._flush()
             row = replace(held, tlp=int(item.tlp))
-            stored.update_objects(self.tx, [row.object_row], tlp=row.tlp)
-            visible.show(self.tx, [row], self._contents, self.now)
+            visible.widen(self.tx, row, self._contents, self.now)
             self._note([row])
 
     def _new_row(

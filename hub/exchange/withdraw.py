@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from federation.feeds.printed_labels import UNPRINTED_TYPES
 from federation.feeds.writing import policy_members
 from federation.policy.sharing import decide_feed_read
 from hub.errors import Conflict, NotFound
@@ -141,7 +142,9 @@ def _retract(
     row, content = last_word
     if row.idn is not None:
         members["idn"] = {stix_id: row.idn}
-    policy = policy_members(Tlp(row.tlp), relay=relay)
+    # A definition has no label of its own and stands in feeds of several labels.
+    tlp = lowest if row.stix_type in UNPRINTED_TYPES else Tlp(row.tlp)
+    policy = policy_members(tlp, relay=relay)
     if row.exercise:
         policy["exercise"] = True
     return append_entry(

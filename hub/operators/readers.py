@@ -20,7 +20,7 @@ from typing import Final
 
 from federation.policy.sharing import ReaderStanding, decide_reader
 from hub.errors import NotPermitted, StorageBusy
-from hub.exchange.collections import OPERATOR, ORIGINALS_ID
+from hub.exchange.collection_kinds import OPERATOR, ORIGINALS_ID, SELECTION
 from hub.node import Node
 from hub.storage.queries.collections import GrantedCollection
 from hub.storage.queries.tokens import (
@@ -145,10 +145,10 @@ def view_key(reader: Reader, granted: GrantedCollection | None) -> ViewKey | Non
         return None
     collection = granted.collection
     standing = reader.standing
-    if collection.kind == OPERATOR:
+    if collection.kind in {OPERATOR, SELECTION}:
         if not granted.can_read:
             return None
-        if standing.kind == "writer":
+        if standing.kind == "writer" and collection.kind == OPERATOR:
             # A producer that the operator let read back what stands in this one collection. It is
             # the operator's own system there, up to its clearance.
             standing = replace(standing, kind="own")

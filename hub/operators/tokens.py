@@ -24,7 +24,7 @@ from typing import Final
 
 from federation.errors import SharingRefused
 from hub.errors import Conflict, NotFound, NotPermitted
-from hub.exchange.collections import ORIGINALS_ID
+from hub.exchange.collection_kinds import ORIGINALS_ID
 from hub.exchange.visible import backfill_view
 from hub.node import Node
 from hub.operators.readers import Reader, organisation_view

@@ -139,9 +139,8 @@ def test_what_was_repaired_comes_and_the_peer_is_well_again(tmp_path: Path) -> N
         (row,) = receiver.give("pull", sender.node_id).document
         # What came before the bad entry is kept, what comes after it waits.
         assert row["error"] == "E_SIG_BAD"
-        assert rows(
-            receiver, "SELECT last_seq FROM feeds WHERE audience = 'green' AND NOT own"
-        ) == [(1,)]
+        held = "SELECT last_seq FROM feeds WHERE audience = 'green' AND NOT own"
+        assert rows(receiver, held) == [(1,)]
         again = receiver.give("pull", sender.node_id).document[0]
         assert (again["error"], again["entries"]) == ("E_SIG_BAD", 0)
 

@@ -8,6 +8,7 @@ from one that has the product imported, since a test gives dozens of them.
 from __future__ import annotations
 
 import http.client
+import importlib
 import json
 import os
 import signal
@@ -29,7 +30,12 @@ from tests.support.nodes import free_port
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 40.0
 """Seconds; only a machine under heavy load needs them."""
-_MARK_OF_A_CHILD = "tests.support.processes"
+_THIS_MODULE = "tests.support.processes"
+_IMPORTED_BEFORE = (
+    "hub.app", "hub.cli.app", "hub.exchange.object_listing", "hub.exchange.publish_names",
+    "hub.peers.pull",
+)  # fmt: skip
+"""What nearly every command imports; those that import more do so in their fork."""
 
 
 def until(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
@@ -64,7 +70,7 @@ class CommandForks:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", _MARK_OF_A_CHILD],
+            [sys.executable, "-m", _THIS_MODULE],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -328,12 +334,8 @@ def _run_child(order: Mapping[str, Any], out: int, err: int) -> None:
 
 def _answer_orders() -> None:
     """Fork a child for every line of standard input."""
-    import hub.app  # noqa: F401, PLC0415 - the imports that every command would make
-    import hub.cli.app  # noqa: F401, PLC0415
-    import hub.exchange.object_listing  # noqa: F401, PLC0415
-    import hub.exchange.publish_names  # noqa: F401, PLC0415
-    import hub.peers.pull  # noqa: F401, PLC0415
-
+    for name in _IMPORTED_BEFORE:
+        importlib.import_module(name)
     assert threading.active_count() == 1, "a fork would leave a thread behind"
     for line in sys.stdin:
         order = json.loads(line)

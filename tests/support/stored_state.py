@@ -126,8 +126,8 @@ def comparable_state(node: Node) -> dict[str, Any]:
         "entries": _sorted(
             rows_of(
                 node,
-                f"{feed_of} seq, hash, kind, entries.tlp, entries.state, code, exercise, ts, record,"
-                " sender, received_at FROM entries JOIN feeds USING (feed_row)",
+                f"{feed_of} seq, hash, kind, entries.tlp, entries.state, code, exercise, ts,"
+                " record, sender, received_at FROM entries JOIN feeds USING (feed_row)",
             )
         ),
         "objects": _sorted(

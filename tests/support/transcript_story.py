@@ -39,6 +39,7 @@ class Story:
             make_story_node(folder, name, wire) for name in ("alpha", "beta", "gamma")
         )
         self.tokens: dict[str, str] = {}
+        self.basics: dict[str, str] = {}
 
     def close(self) -> None:
         for node in (self.alpha, self.beta, self.gamma):
@@ -218,10 +219,10 @@ def _refusals(story: Story) -> None:
 def _intel(story: Story) -> None:
     """Token holders read at beta, each by its clearance."""
     for name, kind in (("siem", "own"), ("customer", "constituent"), ("website", "public")):
-        story.tokens[name] = story.wire.give(
-            f"token {name}",
-            lambda n=name, k=kind: _token(story, n, k),  # type: ignore[misc]
-        )
+        token = add_token(story.beta, name, kind, originals=True).token
+        basic = base64.b64encode(f"{name}:{token}".encode()).decode()
+        story.tokens[name] = story.wire.keep_out(f"token of {name}", token)
+        story.basics[name] = story.wire.keep_out(f"name and token of {name}", basic)
     story.ask("beta", "/taxii2/", TAXII)
     for name, token in story.tokens.items():
         bearer = TAXII | {"Authorization": f"Bearer {token}"}
@@ -233,18 +234,13 @@ def _intel(story: Story) -> None:
             one = f"/taxii2/intel/collections/originals/objects/{indicator(number)['id']}/"
             story.ask("beta", one, bearer)
             story.ask("beta", one + "versions/", bearer)
-        basic = base64.b64encode(f"{name}:{token}".encode()).decode()
         listed = story.ask(
             "beta",
             "/taxii2/intel/collections/originals/objects/?limit=1",
-            TAXII | {"Authorization": f"Basic {basic}"},
+            TAXII | {"Authorization": f"Basic {story.basics[name]}"},
         )
         following = strict_loads(listed.body).get("next")
         if following is not None:
             target = f"/taxii2/intel/collections/originals/objects/?limit=1&next={following}"
             story.ask("beta", target, bearer)
     story.ask("beta", "/taxii2/intel/collections/unknown/objects/", bearer)
-
-
-def _token(story: Story, name: str, kind: str) -> str:
-    return add_token(story.beta, name, kind, originals=True).token

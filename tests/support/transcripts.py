@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -157,6 +158,12 @@ class Wire:
         self.apps: dict[str, FastAPI] = {}
         self.chapters: dict[str, Chapter] = {}
         self.chapter = Chapter("none")
+        self.credentials: dict[str, str] = {}
+
+    def keep_out(self, name: str, credential: str) -> str:
+        """Have a placeholder stand in the files for a credential; scanners look for tokens."""
+        self.credentials[f"<{name}>"] = credential
+        return credential
 
     def open_chapter(self, name: str) -> None:
         raise NotImplementedError
@@ -165,7 +172,7 @@ class Wire:
         """Do what is left to do at a chapter's end."""
 
     def give(self, name: str, make: Callable[[], str]) -> str:
-        """Take what people hand over by other ways than the wire: invitations and tokens."""
+        """Take what people hand over by other ways than the wire, such as an invitation."""
         raise NotImplementedError
 
     def exchange(
@@ -206,12 +213,19 @@ class Recording(Wire):
         answer = ask_app(self.apps[to], method, target, headers, body)
         self.chapter.exchanges.append(
             Exchange(
-                self.clock.now().isoformat(), to, method, target, dict(headers),
+                self.clock.now().isoformat(), to, method, target, self._without_secrets(headers),
                 None if body is None else body.decode(), answer.status, chosen(answer.headers),
                 answer.body.decode(),
             )
         )  # fmt: skip
         return answer
+
+    def _without_secrets(self, headers: Mapping[str, str]) -> dict[str, str]:
+        written = dict(headers)
+        for placeholder, credential in self.credentials.items():
+            for name, value in written.items():
+                written[name] = value.replace(credential, placeholder)
+        return written
 
 
 class Replaying(Wire):
@@ -254,9 +268,11 @@ class Replaying(Wire):
         if not self.ask_servers:
             return
         body = None if exchange.body is None else exchange.body.encode()
-        answer = ask_app(
-            self.apps[exchange.to], exchange.method, exchange.target, exchange.headers, body
-        )
+        headers = {
+            name: re.sub("<.+>", lambda found: self.credentials[found[0]], value)
+            for name, value in exchange.headers.items()
+        }
+        answer = ask_app(self.apps[exchange.to], exchange.method, exchange.target, headers, body)
         where = f"{self.chapter.name}: {exchange.method} {exchange.target} at {exchange.to}"
         assert answer.body.decode() == exchange.answer, where
         assert (answer.status, chosen(answer.headers)) == (

@@ -83,6 +83,16 @@ def list_collection_rows(tx: Transaction) -> tuple[CollectionRow, ...]:
     return tuple(_collection(row) for row in rows)
 
 
+def collections_of_kind(tx: Transaction, kind: str) -> tuple[CollectionRow, ...]:
+    """List the collections of one kind in the order of their making."""
+    rows = tx.connection.execute(
+        sa.select(*_COLUMNS)
+        .where(COLLECTIONS.c.kind == kind)
+        .order_by(COLLECTIONS.c.created_at, COLLECTIONS.c.collection_id)
+    )
+    return tuple(_collection(row) for row in rows)
+
+
 def granted_collections(
     tx: Transaction, token_name: str, reference: str | None = None
 ) -> tuple[GrantedCollection, ...]:

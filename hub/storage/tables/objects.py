@@ -65,7 +65,7 @@ COLLECTIONS = Table(
     Column("alias", String, unique=True),
     Column("title", String, nullable=False),
     Column("description", String),
-    Column("kind", String, nullable=False),  # originals, verdicts, operator
+    Column("kind", String, nullable=False),  # originals, verdicts, operator, selection
     Column("default_tlp", Integer),
     Column("selection", String),
     Column("publish_to", String),

@@ -12,6 +12,7 @@ import pytest
 
 from hub.errors import Conflict
 from hub.exchange.object_listing import accept_quarantined, reject_quarantined
+from hub.peers.trust import PeerChanges, set_peer
 from hub.storage.queries.peers import update_peer
 from schemas.identifiers import direct_audience, own_stix_id
 from schemas.markings import Tlp
@@ -639,4 +640,22 @@ class TestErase:
 def test_entries_without_objects_carry_nothing(node, a):
     a.write("green", kind="noop", policy=policy_of("green"))
     assert a.deliver(node, "green").entries == 1
+    check_invariants(node)
+
+
+def test_trust_that_is_raised_settles_claims_like_any_acceptance(node, b):
+    owner = Author(3)
+    peer = owner.meets(node, "known")
+    owner.put("clear", indicator(1, created_by_ref=owner.identity), indicator(2))
+    b.put("clear", indicator(1))
+    value, idn = b.proven(9)
+    b.put("clear", value, idn=idn)
+    owner.put("clear", {**value, "name": "squatted"})
+    owner.deliver(node, "clear")
+    b.deliver(node, "clear")
+    set_peer(node, peer, PeerChanges(trust="trusted"))
+    assert origins(node, Tlp.CLEAR, ONE) == [owner.node_id]
+    assert origins(node, Tlp.CLEAR, value["id"]) == [b.node_id]
+    assert ("quarantined", "E_ID_CONFLICT") in states(node, value["id"])
+    assert stix_id("indicator", 2) in view_ids(node, Tlp.CLEAR)
     check_invariants(node)
