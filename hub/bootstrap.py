@@ -20,7 +20,12 @@ from hub.exchange.collections import ensure_builtin_collections
 from hub.exchange.object_rows import draft_row
 from hub.exchange.own_feeds import append_entry
 from hub.node import Clock, Node, NodeKeys, SystemClock
-from hub.peers.key_custody import SEED_BYTES, read_key_file, write_key_file
+from hub.peers.key_custody import (
+    SEED_BYTES,
+    read_key_file,
+    require_no_key_file,
+    write_key_file,
+)
 from hub.settings import Settings
 from hub.storage import migrate
 from hub.storage.engine import Database
@@ -174,12 +179,16 @@ def _key_file(home: Path, use: str) -> Path:
 
 def _write_keys(home: Path, seeds: _Seeds, passphrase: bytes | None) -> tuple[Path, Path]:
     root_file, next_file = home / "root-current.key", home / "root-next.key"
-    for path, use, seed, phrase in (
+    files = (
         (root_file, "root", seeds.root, passphrase),
         (next_file, "next-root", seeds.next_root, passphrase),
         (_key_file(home, "entry"), "entry", seeds.entry, None),
         (_key_file(home, "http"), "http", seeds.http, None),
-    ):
+    )
+    # All of them before the first is written, so that a refusal leaves nothing behind.
+    for path, *_ in files:
+        require_no_key_file(path)
+    for path, use, seed, phrase in files:
         write_key_file(path, use, seed, SeedSigner(seed).kid, phrase)
     return root_file, next_file
 

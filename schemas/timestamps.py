@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 
 from schemas.errors import WireFormatError
 
-_WIRE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+# The hour is bounded here: Pythons differ on whether 24:00 is the next day, and nodes must not.
+_HOUR = "(?:[01][0-9]|2[0-3])"
+_WIRE = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_HOUR}:[0-9]{{2}}:[0-9]{{2}}\.[0-9]{{3}}Z")
 _STIX = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,9}))?Z"
+    rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_HOUR}:[0-9]{{2}}:[0-9]{{2}})(?:\.([0-9]{{1,9}}))?Z"
 )
 
 
@@ -33,7 +35,7 @@ def read_wire_time(text: object) -> datetime:
 
 def write_wire_time(at: datetime) -> str:
     """Write an aware instant with exactly three decimals, cut off and never rounded up."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return _write(at, "milliseconds")
 
 
 def read_stix_time(text: object) -> datetime:
@@ -56,4 +58,9 @@ def read_stix_time(text: object) -> datetime:
 
 def write_taxii_time(at: datetime) -> str:
     """Write an instant with six decimals, as TAXII's dates are written here (TAXII 2.1 §3.2)."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return _write(at, "microseconds")
+
+
+def _write(at: datetime, digits: str) -> str:
+    # Not ``strftime``: whether its year 999 has three digits or four is the C library's affair.
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=digits) + "Z"

@@ -176,7 +176,7 @@ def check_modified(value: Members, ts: datetime) -> None:
         modified = read_stix_time(value["modified"])
     except WireFormatError as error:
         raise ContentRejected("E_SCHEMA", f"modified: {error.detail}") from None
-    if modified > ts + MODIFIED_AHEAD:
+    if modified - ts > MODIFIED_AHEAD:
         raise ContentRejected(
             "E_STALE_MODIFIED",
             "modified is more than an hour after the entry's ts",

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from federation.errors import ChainBroken
+from federation.errors import ChainBroken, SignatureRejected
 from federation.feeds.chain import ChainState
 from federation.feeds.entry import check_signing_time, kid_to_judge, open_signed
 from federation.identity.node_document import PinnedNode
@@ -117,7 +117,8 @@ def open_head(value: object, *, pinned: PinnedNode, feed: FeedName | None) -> He
     body = read_signed_object(parsed, "head")
     ts, expires = read_time(body, "ts"), read_time(body, "expires")
     # 2. A head that lives longer would hide a freeze for as long.
-    if not ts <= expires <= ts + HEAD_LIFETIME:
+    #    Compared as a span: near the year 9999 there is no instant 48 h later.
+    if not ts <= expires or expires - ts > HEAD_LIFETIME:
         raise WireFormatError("E_SCHEMA", "expires is not within 48 h after ts", member="expires")
     # 3. The keys' time.
     check_signing_time(ts, signers, pinned)
@@ -155,6 +156,10 @@ def open_relay_head(value: object, *, relay: PinnedNode, feed: FeedName | None) 
     check_signing_time(ts, signers, relay)
     if read_node_id(body, "relay") != relay.node_id:
         raise ChainBroken("E_RELAY_FORBIDDEN", "the relay head names another relay")
+    # No position in a foreign feed can vouch for a key of the relay's own, so a revoked one, which
+    # the relay could disown, signs no confession.
+    if relay.revocation(kid_to_judge(signers, relay)) is not None:
+        raise SignatureRejected("E_KEY_REVOKED", "the relay head is signed with a revoked key")
     return RelayHead(
         relay=relay.node_id,
         feed=_read_feed(body.get("feed"), feed),

@@ -32,18 +32,26 @@ def add(
     ] = None,
     select: Annotated[
         str | None,
-        typer.Option(metavar="S", help="A view: origin=…,group=…,threat_type=… (later release)."),
+        typer.Option(
+            metavar="S",
+            help="A filtered view of originals: origin=PEER|self,threat_type=T; keys may repeat.",
+        ),
     ] = None,
     publish_to: Annotated[
         str | None,
-        typer.Option(metavar="T", help="Publish what a producer adds (later release)."),
+        typer.Option(metavar="T", help="Publish what a producer adds: green, clear or a PEER."),
     ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a collection for local producers."""
+    """Add a collection for local producers, or with --select a filtered view of originals."""
     from hub.exchange.collections import add_collection
 
+    if select is not None and (publish_to is not None or default_tlp is not None):
+        raise typer.BadParameter(
+            "a selection has no producers: leave out --publish-to and --default-tlp",
+            param_hint="--select",
+        )
     with opened(home) as node:
         row = add_collection(
             node,
@@ -100,6 +108,8 @@ def list_all(home: Home = None, as_json: AsJson = False) -> None:
                 "alias": row.alias,
                 "default_tlp": None if row.default_tlp is None else Tlp(row.default_tlp).wire,
                 "created_by": row.created_by,
+                "select": row.selection,
+                "publish_to": row.publish_to,
             }
             for row in list_collections(node)
         ]
@@ -107,6 +117,9 @@ def list_all(home: Home = None, as_json: AsJson = False) -> None:
         write_document(rows)
         return
     show_table(
-        ("id", "title", "alias", "default label"),
-        [(r["id"], r["title"], r["alias"], r["default_tlp"]) for r in rows],
+        ("id", "title", "alias", "default label", "selects", "publishes to"),
+        [
+            (r["id"], r["title"], r["alias"], r["default_tlp"], r["select"], r["publish_to"])
+            for r in rows
+        ],
     )

@@ -112,3 +112,4 @@ class ObjectState(StrEnum):
     ERASED = "erased"
     EXERCISE = "exercise"
     LOCAL = "local"
+    QUEUED = "queued"

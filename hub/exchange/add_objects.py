@@ -10,7 +10,8 @@ Invariants:
   is a failure that the status names (THREATS 3.9);
 * the status is complete when it is told of, and on the disk before that.
 
-What it does not do: publish. What stands in such a collection reaches no peer.
+What it does not do: publish. In a collection that publishes, an object is stored as waiting, and
+the job that publishes it is asked for in the same transaction (``publishing_collections``).
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ from typing import Any, Final
 from federation.feeds.carried_objects import cut_objects
 from federation.policy.labels import UNMARKED_LOCAL, effective_label
 from federation.policy.views import ceilings_for
-from hub.exchange.collections import LOCAL_STATE, local_origin
+from hub.exchange.collection_options import strictest_of
+from hub.exchange.collections import LOCAL_STATE, QUEUED_STATE, local_origin
 from hub.exchange.latest_versions import settle_latest
 from hub.exchange.object_rows import draft_row
 from hub.exchange.reading import not_found, open_collection
 from hub.node import Node
 from hub.operators.readers import Reader
 from hub.storage.queries.collections import CollectionRow, StatusRow, store_status
+from hub.storage.queries.jobs import request_job
 from hub.storage.queries.objects import (
     ObjectRow,
     claim_object_rows,
@@ -52,6 +55,8 @@ from schemas.timestamps import write_taxii_time
 
 _NO_ID: Final = "invalid--00000000-0000-0000-0000-000000000000"
 """Stands in a status for an object that has no id to name it by."""
+
+_STRICTER: Final = "E_LABEL_STRICTER"
 
 Markings = Mapping[str, Mapping[str, object]]
 VersionKey = tuple[str, datetime | None]
@@ -120,8 +125,13 @@ def add_objects(node: Node, reader: Reader, reference: str, body: bytes) -> Adde
         _store(tx, collection, added, several, now)
         failures = [failed.get(place) or refused.get(place) for place in range(len(values))]
         failure_list = [failure for failure in failures if failure is not None]
+        new = {item.place for item in added}
         successes = [
-            ObjectStatus(item.row.stix_id, _version_text(item.value, now), _note(item.row))
+            ObjectStatus(
+                item.row.stix_id,
+                _version_text(item.value, now),
+                _note(item.row, is_new=item.place in new),
+            )
             for item in sound
             if item.place not in refused
         ]
@@ -157,18 +167,23 @@ def _check_all(
             if not isinstance(value, dict):
                 raise WireFormatError("E_SCHEMA", "not a JSON object")
             check_object(value)
-            row = draft_row(
-                value,
-                origin=origin,
-                now=now,
-                tlp=_label(value, default, markings),
-                state=LOCAL_STATE,
-            )
+            tlp = _label(value, default, markings)
+            state, code = _state(collection, tlp)
+            row = draft_row(value, origin=origin, now=now, tlp=tlp, state=state, code=code)
         except TocsinError as error:
             failed[place] = _failure(place, value, error, now)
         else:
             sound.append(_Sound(place, raw, value, row))
     return sound, failed
+
+
+def _state(collection: CollectionRow, tlp: Tlp) -> tuple[str, str | None]:
+    """Tell whether an object waits to be published, and if it cannot be, by which code."""
+    if collection.publish_to is None:
+        return LOCAL_STATE, None
+    if tlp > strictest_of(collection.publish_to):
+        return LOCAL_STATE, _STRICTER
+    return QUEUED_STATE, None
 
 
 def _label(value: Mapping[str, object], default: Tlp, markings: Markings) -> Tlp:
@@ -278,6 +293,8 @@ def _store(
         shown = [row.object_row for row in rows if Tlp(view.ceiling) in ceilings[row.object_row]]
         add_rows(tx, view.view_id, shown, now)
     settle_latest(tx, collection.collection_id, several)
+    if any(row.state == QUEUED_STATE for row in rows):
+        request_job(tx, "publish", collection.collection_id, now)
 
 
 def same_json(one: object, other: object) -> bool:
@@ -293,8 +310,17 @@ def same_json(one: object, other: object) -> bool:
     return one == other
 
 
-def _note(row: ObjectRow) -> str | None:
-    """Say what a producer would else wonder about."""
+def _note(row: ObjectRow, *, is_new: bool) -> str | None:
+    """Say what a producer would else wonder about.
+
+    Only what follows from the object and the collection: what else decides whether it is published
+    is not for producers (``publishing_collections``).
+    """
+    if row.code == _STRICTER:
+        label = Tlp(row.tlp).wire.upper()
+        return f"stored; not published: TLP:{label} is stricter than its target ({_STRICTER})"
+    if row.state == QUEUED_STATE:
+        return "stored; queued for publication" if is_new else None
     return "stored; TLP:RED is shown to no machine" if row.tlp == Tlp.RED else None
 
 

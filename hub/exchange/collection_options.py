@@ -18,6 +18,7 @@ from hub.node import Node
 from hub.peers.directory import resolve_peer
 from schemas.errors import WireFormatError
 from schemas.identifiers import is_node_id
+from schemas.markings import Tlp
 
 CLEAR_FEED: Final = "clear"
 GREEN_FEED: Final = "green"
@@ -75,6 +76,13 @@ def read_target(node: Node, text: str) -> str:
             f"{text!r} is neither clear, green nor a peer; groups come with a later release",
             "Run `tocsin peer list`; give a node id, a unique prefix of it, or the peer's name.",
         ) from None
+
+
+def strictest_of(publish_to: str) -> Tlp:
+    """Return the strictest label that a collection with this target publishes."""
+    if publish_to == CLEAR_FEED:
+        return Tlp.CLEAR
+    return Tlp.GREEN if publish_to == GREEN_FEED else Tlp.AMBER_STRICT
 
 
 def _origin_of(node: Node, text: str) -> str:

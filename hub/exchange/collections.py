@@ -38,6 +38,9 @@ LOCAL_STATE: Final = "local"
 """The state of objects that local producers added: not ``accepted``, so that nothing that works on
 what peers and we ourselves published ever takes them for originals."""
 
+QUEUED_STATE: Final = "queued"
+"""The state of such objects while they wait to be published; afterwards they are ``local``."""
+
 _ALIAS: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _ID_FORM: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONGEST_TITLE: Final = 200

@@ -14,20 +14,25 @@ from federation.policy.redistribution import decide_relay
 from federation.policy.sharing import decide_feed_read, decide_reader
 from federation.policy.views import touches
 from hub.errors import NotFound
+from hub.exchange.collection_kinds import SELECTION
 from hub.exchange.object_listing import find_claims
 from hub.node import Node
-from hub.operators.readers import Reader
+from hub.operators.readers import NO_KEY, Reader, view_key
 from hub.peers.directory import resolve_peer
 from hub.peers.standing import standing_of
 from hub.storage.queries import objects as stored
+from hub.storage.queries.collections import granted_collections
 from hub.storage.queries.feeds import FeedRow, find_feed
 from hub.storage.queries.objects import ObjectRow
+from hub.storage.queries.pages import rows_in_view
 from hub.storage.queries.peers import PeerRow, find_peer
 from hub.storage.queries.tokens import find_token
+from hub.storage.queries.views import find_view
 from hub.storage.transaction import Transaction
 from schemas.identifiers import FeedName, NodeId
 from schemas.markings import Tlp
 from schemas.strict_json import strict_loads
+from schemas.taxii.paging import Matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +63,39 @@ def explain_sharing(
         state = _state_sentence(row)
         token = find_token(tx, who)
         if token is not None:
-            value = strict_loads(stored.contents_of(tx, [row.object_row])[row.object_row])
-            reader = Reader.of(token).standing
-            decision = decide_reader(
-                Tlp(row.tlp),
-                reader=reader,
-                machine=row.machine,
-                touches=touches(value, reader.zones, reader.prefixes),
-            )
-            return _explained(decision, row, state)
+            return _explain_reader(tx, row, Reader.of(token), state)
         return _explain_peer(tx, node, row, _resolve(node, who))
+
+
+def _explain_reader(
+    tx: Transaction, row: ObjectRow, reader: Reader, state: tuple[str, ...]
+) -> Explanation:
+    value = strict_loads(stored.contents_of(tx, [row.object_row])[row.object_row])
+    standing = reader.standing
+    decision = decide_reader(
+        Tlp(row.tlp),
+        reader=standing,
+        machine=row.machine,
+        touches=touches(value, standing.zones, standing.prefixes),
+    )
+    title = None if decision.allowed else _filtered_collection(tx, row, reader)
+    if title is not None:
+        decision = decide_reader(
+            Tlp(row.tlp), reader=standing, machine=row.machine, touches=False, collection=SELECTION
+        )
+        state = (*state, f"It stands in the filtered collection {title}, granted to this token.")
+    return _explained(decision, row, state)
+
+
+def _filtered_collection(tx: Transaction, row: ObjectRow, reader: Reader) -> str | None:
+    """Name a filtered collection in which the reader finds the object without ``originals``."""
+    for granted in granted_collections(tx, reader.name):
+        if granted.collection.kind != SELECTION:
+            continue
+        view = find_view(tx, *(view_key(reader, granted) or NO_KEY))
+        if view and row.object_row in rows_in_view(tx, view.view_id, row.stix_id, Matches()):
+            return granted.collection.title
+    return None
 
 
 def _resolve(node: Node, who: str) -> PeerRow:
@@ -120,6 +148,7 @@ def _state_sentence(row: ObjectRow) -> tuple[str, ...]:
         "withheld": "Its origin restricted it; it waits for a version that prints the new label.",
         "erased": "Its origin erased it; nothing of its content is left here.",
         "exercise": "It belongs to an exercise and reaches no reader.",
+        "local": "A local producer added it; who may read its collection is the operator's grant.",
     }
     return (words[row.state],) if row.state in words else ()
 

@@ -69,9 +69,7 @@ class Sight:
 
     @property
     def may_write(self) -> bool:
-        """Whether the reader may add objects here; never to the node's own collections, nor to a
-        filtered one.
-        """
+        """Whether the reader may add objects here: never to the node's own or to a filtered one."""
         granted = self.granted
         return granted is not None and granted.collection.kind == OPERATOR and granted.can_write
 

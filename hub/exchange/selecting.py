@@ -59,9 +59,7 @@ class Selection:
             tuple(value for key, value in pairs if key == THREAT_TYPE),
         )
 
-    def matching(
-        self, rows: Iterable[ObjectRow], contents: Mapping[int, bytes]
-    ) -> list[ObjectRow]:
+    def matching(self, rows: Iterable[ObjectRow], contents: Mapping[int, bytes]) -> list[ObjectRow]:
         """List those of the objects that match, in their order.
 
         Args:

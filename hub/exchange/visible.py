@@ -42,8 +42,9 @@ _BACKFILL_STEP: Final = 1000
 def show(
     tx: Transaction, rows: Sequence[ObjectRow], contents: Mapping[int, bytes], now: datetime
 ) -> None:
-    """Put accepted objects into every view of ``originals`` that may show them, and of the
-    filtered collections that they match.
+    """Put accepted objects into every view that may show them.
+
+    Those are views of ``originals`` and of the filtered collections that the objects match.
 
     Args:
         rows: in the order of their entries; those in another state than accepted are passed over.
@@ -55,7 +56,7 @@ def show(
         return
     scopes = zones_of_organisations(tx)
     times = Counter(row.stix_id for row in accepted)
-    several = {stix_id for stix_id, count in times.items() if count > 1}
+    several: set[str] = {stix_id for stix_id, count in times.items() if count > 1}
     for collection_id, selection in _collections(tx):
         standing = views.placements_of(tx, collection_id, times)
         matching = selection.matching(accepted, contents)

@@ -42,15 +42,21 @@ def write_key_file(
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise Conflict(
-            "E_KEY_FILE_EXISTS",
-            f"{path.name} is there already",
-            "Choose an empty home; a key file is never overwritten.",
-        ) from None
+        raise _exists(path) from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(write_json(body) + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def require_no_key_file(path: Path) -> None:
+    """Refuse to go on where a key file lies.
+
+    Raises:
+        Conflict: ``E_KEY_FILE_EXISTS``.
+    """
+    if path.exists():
+        raise _exists(path)
 
 
 def read_key_file(path: Path, passphrase: bytes | None = None) -> SeedSigner:
@@ -86,6 +92,14 @@ def read_key_file(path: Path, passphrase: bytes | None = None) -> SeedSigner:
             f"{path.name} is missing or no key file",
             "Restore the file from your backup of the home.",
         ) from None
+
+
+def _exists(path: Path) -> Conflict:
+    return Conflict(
+        "E_KEY_FILE_EXISTS",
+        f"{path.name} is there already",
+        "Choose an empty home; a key file is never overwritten.",
+    )
 
 
 def _stretch(passphrase: bytes, salt: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Run one job: a pull from a peer, or a wake-up to it.
+"""Run one job: a pull from a peer, a wake-up to it, or the publication of a collection.
 
 Invariants:
 * whatever happens in a job, it ends in the queue with the time of its next turn;
@@ -17,6 +17,7 @@ from datetime import timedelta
 from federation.delivery.backoff import PULL_SPREAD, next_delay
 from federation.errors import PeerState
 from federation.transport.guarded_http import GuardedHttp
+from hub.exchange.publishing_collections import publish_collection
 from hub.node import Node
 from hub.peers.outbound import http_or_own
 from hub.peers.pull import pull_peer
@@ -26,8 +27,8 @@ from hub.storage.queries.peers import find_peer
 from schemas.errors import TocsinError
 from schemas.identifiers import NodeId
 
-PULL, WAKE = "pull", "wake"
-KINDS = (PULL, WAKE)
+PULL, WAKE, PUBLISH = "pull", "wake", "publish"
+KINDS = (PULL, WAKE, PUBLISH)
 LEASE = timedelta(minutes=1)
 """Renewed while a job runs, so that the jobs of a process that was killed are soon free again."""
 WHOLE_LEASE = timedelta(minutes=10)
@@ -99,6 +100,9 @@ def _run(
     jitter: Callable[[], float],
     is_stopping: Callable[[], bool],
 ) -> JobEnd:
+    if job.kind == PUBLISH:
+        unfinished = publish_collection(node, job.subject).unfinished
+        return JobEnd(timedelta(0) if unfinished else None)
     with node.database.read() as tx:
         peer = find_peer(tx, NodeId(job.subject))
     if peer is None:

@@ -65,13 +65,13 @@ def upgrade() -> None:
         sa.Column("own", sa.Boolean(), nullable=False),
         sa.Column("relay", sa.String(), nullable=True),
         sa.Column("highest_tlp", sa.Integer(), nullable=False),
-        sa.Column("last_seq", sa.Integer(), nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), nullable=False),
         sa.Column("last_hash", sa.String(length=64), nullable=False),
         sa.Column("last_ts", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("relay_stopped", sa.Boolean(), nullable=False),
         sa.Column("head", sa.LargeBinary(), nullable=True),
-        sa.Column("head_seq", sa.Integer(), nullable=False),
+        sa.Column("head_seq", sa.BigInteger(), nullable=False),
         sa.Column("head_ts", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("feed_row", name=op.f("pk_feeds")),
         sa.UniqueConstraint("collection_id", name=op.f("uq_feeds_collection_id")),
@@ -230,7 +230,7 @@ def upgrade() -> None:
     op.create_table(
         "carried",
         sa.Column("feed_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column(
             "object_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
@@ -247,7 +247,7 @@ def upgrade() -> None:
     op.create_table(
         "entries",
         sa.Column("feed_row", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("tlp", sa.Integer(), nullable=True),

@@ -1,6 +1,7 @@
 """Feeds and their entries: own ones and those that we hold of others."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -26,13 +27,13 @@ FEEDS = Table(
     Column("own", Boolean, nullable=False),
     Column("relay", String),  # policy.relay of seq 1
     Column("highest_tlp", Integer, nullable=False),
-    Column("last_seq", Integer, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
     Column("last_hash", String(64), nullable=False),
     Column("last_ts", Instant),
     Column("state", String, nullable=False),  # open, closed, frozen
     Column("relay_stopped", Boolean, nullable=False),  # the origin took something back
     Column("head", LargeBinary),  # newest signed head of the origin that we hold
-    Column("head_seq", Integer, nullable=False),
+    Column("head_seq", BigInteger, nullable=False),
     Column("head_ts", Instant),
 )
 
@@ -40,7 +41,7 @@ ENTRIES = Table(
     "entries",
     METADATA,
     Column("feed_row", RowId, ForeignKey("feeds.feed_row"), primary_key=True),
-    Column("seq", Integer, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),  # a peer may ask for any up to 2^53 - 1
     Column("hash", String(64), nullable=False),
     Column("kind", String, nullable=False),
     Column("tlp", Integer),

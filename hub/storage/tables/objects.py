@@ -53,7 +53,7 @@ CARRIED = Table(
     "carried",
     METADATA,
     Column("feed_row", RowId, ForeignKey("feeds.feed_row"), primary_key=True),
-    Column("seq", Integer, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
     Column("object_row", RowId, ForeignKey("objects.object_row"), primary_key=True, index=True),
     sqlite_with_rowid=False,
 )

@@ -55,7 +55,7 @@ def test_a_default_label_is_never_clear(node):
     assert refused.value.code == "E_DEFAULT_CLEAR"
 
 
-@pytest.mark.parametrize("more", [{"select": "origin=x"}, {"publish_to": "green"}])
+@pytest.mark.parametrize("more", [{"select": "group=x"}, {"publish_to": "some-group"}])
 def test_what_comes_later_is_refused_and_not_ignored(node, more):
     with pytest.raises(SharingRefused) as refused:
         add_collection(node, "Shared", **more)
