@@ -15,6 +15,7 @@ from hub.api import health
 from hub.api.body_limit import BodyLimit
 from hub.api.error_responses import install_error_responses
 from hub.api.federation.routes import router as federation_router
+from hub.api.rate_limits import GuessLimits
 from hub.api.request_forms import RequestForms
 from hub.api.security_headers import SecurityHeaders
 from hub.api.taxii import discovery, intel
@@ -41,6 +42,8 @@ def create_app(node: Node) -> FastAPI:
     )
     app.state.node = node
     app.state.revision = newest_revision()
+    limited = node.settings.rate_limits == "on"
+    app.state.guess_limits = GuessLimits(lambda: node.now().timestamp()) if limited else None
     install_error_responses(app)
     app.include_router(health.router)
     app.include_router(discovery.router)

@@ -42,7 +42,8 @@ _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _OPEN = ord("[")
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 # 2^53 has 16 digits; a run of them may be a number that a double cannot hold.
-_LONG_DIGITS = re.compile(rb"[0-9]{16}")
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_DIGITS = b"0" * 16
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST_INTEGER = len(str(-MAX_INTEGER))
 _WRITER_OPTIONS = (
@@ -82,7 +83,8 @@ def strict_loads(data: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
         readable_by_both = False
     else:
         readable_by_both = True
-        if not _LONG_DIGITS.search(data) and _is_written_so(value, data):
+        # Not an expression: a search for [0-9]{16} takes 20 times as long as the parser.
+        if _LONG_DIGITS not in data.translate(_DIGITS) and _is_written_so(value, data):
             return value
     # 5. Slow way: every rule by itself; its parser then names what is wrong.
     value = _load_slowly(text)

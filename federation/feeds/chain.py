@@ -16,7 +16,7 @@ any other, or one bad entry would block the feed for ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -187,6 +187,65 @@ def decide_standing(
     # 3. It may still come, unless every position is contradicted or the feed has ended.
     reachable = any(found is None for found, _ in held)
     return Standing.HELD_BACK if reachable and not feed_ended else Standing.VOID
+
+
+def require_good(
+    entry: OpenedEntry,
+    *,
+    pinned: PinnedNode,
+    chain_hash_at: Callable[[int], EntryHash | None],
+    feed_ended: bool,
+) -> None:
+    """Let only an entry pass that counts in view of its origin's revoked keys (PROTOCOL 2.3).
+
+    Args:
+        chain_hash_at: must know only hashes that are linked to the chain (``linked_hashes``): an
+            entry that merely lies on the same page vouches for nothing before it.
+
+    Raises:
+        EntryDeferred: ``E_KEY_REVOKED``, held back; no alarm.
+        ChainBroken: ``E_KEY_REVOKED``, void.
+    """
+    standing = decide_standing(
+        entry.kid,
+        entry.header.seq,
+        pinned=pinned,
+        chain_hash_at=chain_hash_at,
+        feed_ended=feed_ended,
+    )
+    if standing is Standing.HELD_BACK:
+        raise EntryDeferred(
+            "E_KEY_REVOKED", "held back until the chain reaches a position that its owner named"
+        )
+    if standing is Standing.VOID:
+        raise ChainBroken(
+            "E_KEY_REVOKED",
+            "signed with a revoked key, after the last position that its owner calls good",
+            "Nothing of it was taken; the feed goes on in its next epoch.",
+        )
+
+
+def linked_hashes(
+    seq: int, entry_hash: EntryHash, entries: Iterable[OpenedEntry]
+) -> dict[int, EntryHash]:
+    """Map seqs to hashes along ``prev``, as far as the entries follow each other without a break.
+
+    Args:
+        seq: where the chain stands; what comes before is passed over.
+        entry_hash: the hash there.
+        entries: in the order of their seqs.
+    """
+    linked: dict[int, EntryHash] = {}
+    for entry in entries:
+        header = entry.header
+        if header.seq <= seq:
+            continue
+        begins = header.seq == 1 and header.feed.epoch > 1 and entry.continues_epoch
+        if header.seq != seq + 1 or (header.prev != entry_hash and not begins):
+            break
+        seq, entry_hash = header.seq, entry.hash
+        linked[seq] = entry_hash
+    return linked
 
 
 def _is_held(state: ChainState, entry: OpenedEntry, known_hash: EntryHash | None) -> bool:

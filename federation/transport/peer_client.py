@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from federation.errors import PeerUnreachable
 from federation.identity.base_address import read_base
 from federation.identity.node_document import read_node_document
 from federation.signing.request_auth import sign_request
@@ -33,7 +34,7 @@ from federation.transport.peer_answers import (
 )
 from schemas.errors import WireFormatError
 from schemas.identifiers import FeedName, NodeId, is_node_id
-from schemas.strict_json import write_json
+from schemas.strict_json import MAX_BODY_BYTES, write_json
 
 MAX_PAGE = 100
 MAX_HEADS = 100
@@ -61,7 +62,13 @@ class PeerTransport(Protocol):
         """Fetch a node document: the newest or nth, of this peer or of another node."""
         ...
 
-    def node_documents_chain(self, node_id: NodeId | None = None) -> list[dict[str, Any]]:
+    def node_documents_chain(
+        self,
+        node_id: NodeId | None = None,
+        *,
+        max_bytes: int = MAX_BODY_BYTES,
+        is_late: Callable[[], bool] = lambda: False,
+    ) -> list[dict[str, Any]]:
         """Fetch all node documents 1 to n, for ``pin_chain``."""
         ...
 
@@ -144,17 +151,35 @@ class HttpPeer:
         path = "federation/v1/node" + ("?" + "&".join(query) if query else "")
         return self._get(path, signed=node_id is not None)
 
-    def node_documents_chain(self, node_id: NodeId | None = None) -> list[dict[str, Any]]:
+    def node_documents_chain(
+        self,
+        node_id: NodeId | None = None,
+        *,
+        max_bytes: int = MAX_BODY_BYTES,
+        is_late: Callable[[], bool] = lambda: False,
+    ) -> list[dict[str, Any]]:
         """Fetch all node documents 1 to n; the newest says what n is.
 
         Nothing is verified but the shape: the caller gives them to ``pin_chain``.
+
+        Args:
+            node_id: of another node, as far as the peer may tell of it.
+            max_bytes: of all documents together (THREATS 36).
+            is_late: asked between requests: a thousand slow answers are a day.
         """
         newest = self.node_document(node_id=node_id)
         last = read_node_document(newest).version
         if last > MAX_CHAIN:
             raise WireFormatError("E_SCHEMA", f"a chain of over {MAX_CHAIN} node documents")
-        earlier = [self.node_document(version, node_id) for version in range(1, last)]
-        return [*earlier, newest]
+        documents, size = [], len(write_json(newest))
+        for version in range(1, last):
+            if is_late():
+                raise PeerUnreachable("E_HTTP_TIMEOUT", "the node documents did not come in time")
+            documents.append(self.node_document(version, node_id))
+            size += len(write_json(documents[-1]))
+            if size > max_bytes:
+                raise WireFormatError("E_TOO_BIG", f"node documents of over {max_bytes} bytes")
+        return [*documents, newest]
 
     def heads(self, feed: FeedName | None = None) -> list[dict[str, Any]]:
         """Fetch the newest heads that the peer holds."""

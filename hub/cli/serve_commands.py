@@ -9,6 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -63,6 +64,7 @@ def serve(
         listener = _listen(host, _port_of(node) if port is None else port)
         os.environ["TOCSIN_HOME"] = str(node.settings.home)  # for the processes of --workers
         config = _configure(node, workers, tls_cert, tls_key)
+        _settle_memory()
         background = Worker(node)
         background.start()
         scheme = "http" if tls_cert is None else "https"
@@ -104,7 +106,19 @@ def create_app_of_home() -> Any:
 
     settings = load_settings()
     configure_logging(settings)
-    return create_app(open_node(settings))
+    app = create_app(open_node(settings))
+    _settle_memory()
+    return app
+
+
+def _settle_memory() -> None:
+    """Tell the collector that what is here now stays.
+
+    It would else walk all modules and schemas again and again for the sake of the few objects of a
+    request: 5 % of the time of Add Objects.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _port_of(node: Node) -> int:

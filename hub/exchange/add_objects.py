@@ -19,7 +19,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,16 +33,16 @@ from hub.exchange.object_rows import draft_row
 from hub.exchange.reading import not_found, open_collection
 from hub.node import Node
 from hub.operators.readers import Reader
+from hub.storage.dialects import from_micros
 from hub.storage.queries.collections import CollectionRow, StatusRow, store_status
 from hub.storage.queries.jobs import request_job
 from hub.storage.queries.objects import (
     ObjectRow,
-    claim_object_rows,
     claims_of,
     contents_of,
-    store_objects,
+    store_new_objects,
 )
-from hub.storage.queries.views import add_rows, views_of
+from hub.storage.queries.views import add_rows_to_each, placements_of, views_of
 from hub.storage.transaction import Transaction
 from schemas.errors import TocsinError, WireFormatError
 from schemas.identifiers import NodeId, is_stix_id
@@ -51,7 +51,7 @@ from schemas.stix.objects import version_of
 from schemas.stix.validation import check_object
 from schemas.strict_json import strict_loads
 from schemas.taxii.resources import ObjectStatus, read_posted_envelope, write_status
-from schemas.timestamps import write_taxii_time
+from schemas.timestamps import read_stix_time, write_taxii_time
 
 _NO_ID: Final = "invalid--00000000-0000-0000-0000-000000000000"
 """Stands in a status for an object that has no id to name it by."""
@@ -72,12 +72,13 @@ class AddedStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """A checked object: its place in the request, its bytes, its value and its row to be."""
+    """A checked object: its place in the request, its bytes, its value, its row and its label."""
 
     place: int
     raw: bytes
     value: Mapping[str, Any]
     row: ObjectRow
+    tlp: Tlp
 
     @property
     def key(self) -> VersionKey:
@@ -114,22 +115,24 @@ def add_objects(node: Node, reader: Reader, reference: str, body: bytes) -> Adde
     values = envelope["objects"]
     now = node.now()
     with node.database.read() as tx:
-        collection = _writable(tx, reader, reference)
+        collection, _ = _writable(tx, reader, reference)
         markings = _known_markings(tx, collection, values)
     sound, failed = _check_all(raws, values, collection, markings, now)
     status_id = str(uuid.UUID(bytes=node.entropy(16), version=4))
     with node.database.write() as tx:
         # Asked again: the right may have gone since, and this is the transaction that counts.
-        collection = _writable(tx, reader, reference)
+        collection, own_view = _writable(tx, reader, reference)
         added, refused, several = _settle_versions(tx, collection, sound)
-        _store(tx, collection, added, several, now)
+        # The clock once more: checking may have taken long, and so may waiting for this turn.
+        _store(tx, collection, added, several, node.now())
+        added_at = _when_added(tx, collection, own_view, sound)
         failures = [failed.get(place) or refused.get(place) for place in range(len(values))]
         failure_list = [failure for failure in failures if failure is not None]
         new = {item.place for item in added}
         successes = [
             ObjectStatus(
                 item.row.stix_id,
-                _version_text(item.value, now),
+                item.row.version or write_taxii_time(added_at.get(item.row.stix_id, now)),
                 _note(item.row, is_new=item.place in new),
             )
             for item in sound
@@ -143,11 +146,12 @@ def add_objects(node: Node, reader: Reader, reference: str, body: bytes) -> Adde
     return AddedStatus(status_id, status)
 
 
-def _writable(tx: Transaction, reader: Reader, reference: str) -> CollectionRow:
+def _writable(tx: Transaction, reader: Reader, reference: str) -> tuple[CollectionRow, int]:
+    """Look up the collection to add to, and the view in which the submitter reads it."""
     sight = open_collection(tx, reader, reference)
     if sight.granted is None or not sight.may_write:
         raise not_found()
-    return sight.granted.collection
+    return sight.granted.collection, sight.view_id
 
 
 def _check_all(
@@ -169,11 +173,15 @@ def _check_all(
             check_object(value)
             tlp = _label(value, default, markings)
             state, code = _state(collection, tlp)
-            row = draft_row(value, origin=origin, now=now, tlp=tlp, state=state, code=code)
+            row = draft_row(
+                value, origin=origin, now=now, tlp=tlp, state=state, code=code, visible_at=now,
+                # A name key finds what is published on a name; what stands here is not.
+                findable=False,
+            )  # fmt: skip
         except TocsinError as error:
             failed[place] = _failure(place, value, error, now)
         else:
-            sound.append(_Sound(place, raw, value, row))
+            sound.append(_Sound(place, raw, value, row, tlp))
     return sound, failed
 
 
@@ -279,22 +287,35 @@ def _store(
     """
     if not added:
         return
-    number = claim_object_rows(tx, len(added))
-    rows = [
-        # A name key finds what is published on a name; what stands here is not.
-        replace(item.row, object_row=number + place, visible_at=now, name_key=None)
-        for place, item in enumerate(added)
-    ]
-    store_objects(tx, [(row, item.raw) for row, item in zip(rows, added, strict=True)])
-    ceilings = {
-        row.object_row: ceilings_for(Tlp(row.tlp), machine=False, exercise=False) for row in rows
+    first = store_new_objects(tx, [(item.row, item.raw) for item in added])
+    ceilings = {tlp: ceilings_for(tlp, machine=False, exercise=False) for tlp in Tlp}
+    shown = {
+        view.view_id: [
+            number for number, item in enumerate(added, first) if view.ceiling in ceilings[item.tlp]
+        ]
+        for view in views_of(tx, collection.collection_id)
     }
-    for view in views_of(tx, collection.collection_id):
-        shown = [row.object_row for row in rows if Tlp(view.ceiling) in ceilings[row.object_row]]
-        add_rows(tx, view.view_id, shown, now)
+    add_rows_to_each(tx, shown, now)
     settle_latest(tx, collection.collection_id, several)
-    if any(row.state == QUEUED_STATE for row in rows):
+    if any(item.row.state == QUEUED_STATE for item in added):
         request_job(tx, "publish", collection.collection_id, now)
+
+
+def _when_added(
+    tx: Transaction, collection: CollectionRow, view_id: int, sound: Sequence[_Sound]
+) -> dict[str, datetime]:
+    """Find the dates that stand for the version of what has none (TAXII 2.1 §3.4.1).
+
+    They are those of the view in which the submitter reads, so that the status names the version
+    that its manifest does.
+    """
+    without = {item.row.stix_id for item in sound if not item.row.version}
+    return {
+        stix_id: from_micros(place.date_added)
+        for stix_id, places in placements_of(tx, collection.collection_id, without).items()
+        for place in places
+        if place.view_id == view_id
+    }
 
 
 def same_json(one: object, other: object) -> bool:
@@ -335,5 +356,10 @@ def _failure(place: int, value: object, error: TocsinError, now: datetime) -> Ob
 
 
 def _version_text(value: Mapping[str, Any], now: datetime) -> str:
-    """Name a version; what has none of its own goes by when it was added (TAXII 2.1 §3.4.1)."""
-    return version_of(value) or write_taxii_time(now)
+    """Name the version of what was refused, which need not have one that can be read."""
+    version = version_of(value)
+    try:
+        read_stix_time(version)
+    except WireFormatError:
+        return write_taxii_time(now)
+    return version

@@ -33,6 +33,8 @@ def draft_row(
     idn: str | None = None,
     pinned: PinnedNode | None = None,
     published_at: datetime | None = None,
+    visible_at: datetime | None = None,
+    findable: bool = True,
 ) -> ObjectRow:
     """Make the row of one version of an object.
 
@@ -43,6 +45,8 @@ def draft_row(
         idn: the name that proves its id, where the entry gives one.
         pinned: the origin's documents, by which the claim's strength is found.
         published_at: the entry's ``ts``; ``now`` for own ones.
+        visible_at: when readers can see it, where that is known already.
+        findable: whether it can be found by the name that it is about.
 
     Raises:
         ContentRejected: when the proof ``idn`` does not prove the id.
@@ -69,9 +73,10 @@ def draft_row(
         code=code,
         revoked=value.get("revoked") is True,
         idn=idn,
-        name_key=name_key_of(value),
+        name_key=name_key_of(value) if findable else None,
         published_at=published_at or now,
         received_at=now,
+        visible_at=visible_at,
     )
 
 

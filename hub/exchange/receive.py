@@ -3,8 +3,8 @@
 The steps, in the order of the specification:
  (1) open each entry: size, type, keys, signature, strict JSON, key times, feed; no lock is held;
  (2) judge the content alone: kind, policy, objects, markings;
- (3) in one serialised write, entry by entry: place in the chain, relay rule; then what needs the
-     store: references, ownership, version order, the trust gate;
+ (3) in one serialised write, entry by entry: place in the chain, relay rule, revoked keys; then
+     what needs the store: references, ownership, version order, the trust gate;
  (4) entry, objects, views and cursor are committed together.
 A failure of (1) or of the place in the chain stops the feed before that entry; a failure of the
 content is stored with its code and the chain advances, or one bad entry would block the feed.
@@ -14,12 +14,19 @@ What the caller does: choose the peer, fetch the page, compare the end of the ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from federation.errors import ChainBroken, ContentRejected, EntryDeferred, SignatureRejected
-from federation.feeds.chain import ChainState, Step, advance, decide_next
+from federation.feeds.chain import (
+    ChainState,
+    Step,
+    advance,
+    decide_next,
+    linked_hashes,
+    require_good,
+)
 from federation.feeds.content import KINDS_BY_AUDIENCE
 from federation.feeds.entry import OpenedEntry, open_entry
 from federation.feeds.heads import decide_relay_page, open_relay_head
@@ -29,11 +36,11 @@ from federation.transport.peer_answers import FeedPage
 from hub.exchange.received_content import JudgedContent, judge_content
 from hub.exchange.received_objects import ReceivedObjects
 from hub.node import Node
+from hub.peers.budgets import BYTES_AN_OBJECT, budgets_of, spend
 from hub.peers.known_nodes import pinned
-from hub.peers.standing import daily_limit_of
 from hub.storage.queries import feeds as stored
 from hub.storage.queries.feeds import EntryRow, FeedRow
-from hub.storage.queries.peers import PeerRow, count_objects_today, find_peer, objects_today
+from hub.storage.queries.peers import PeerRow, find_peer
 from hub.storage.transaction import Transaction
 from schemas.errors import TocsinError, WireFormatError
 from schemas.identifiers import EntryHash, FeedName
@@ -63,18 +70,39 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Ahead:
+    """What was opened behind a page without taking it, for entries under a revoked key.
+
+    Args:
+        hashes: by seq, linked to each other along ``prev``.
+        ended: they reach the end of the feed.
+    """
+
+    hashes: Mapping[int, EntryHash] = field(default_factory=dict)
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class _Judged:
     entry: OpenedEntry
     content: JudgedContent | ContentRejected
 
 
-def receive_page(node: Node, *, feed: FeedName, sender: PeerRow, page: FeedPage) -> Received:
+def receive_page(
+    node: Node,
+    *,
+    feed: FeedName,
+    sender: PeerRow,
+    page: FeedPage,
+    ahead: Ahead | None = None,
+) -> Received:
     """Take in one page of a feed from a peer.
 
     Args:
         feed: the feed that was asked for.
         sender: the peer that handed the page over; the origin, or a relay.
         page: the page as the peer answered.
+        ahead: what lies behind this page, where that was looked at (PROTOCOL 2.3).
 
     Returns:
         The counts and, where the feed stopped, the error. An error is also returned and not
@@ -85,7 +113,8 @@ def receive_page(node: Node, *, feed: FeedName, sender: PeerRow, page: FeedPage)
         relay = origin if sender.node_id == feed.node_id else pinned(tx, sender.node_id)
     judged, error = _open_and_judge(page.objects, origin, feed)
     with node.database.write() as tx:
-        return _PageWrite(tx, node, origin, feed, sender).store(judged, error, page, relay)
+        writing = _PageWrite(tx, node, origin, feed, sender)
+        return writing.store(judged, error, page, relay, ahead or Ahead())
 
 
 def _open_and_judge(
@@ -120,11 +149,13 @@ class _PageWrite:
         self.feed = feed
         self.sender = sender
         self.now: datetime = node.now()
-        self.held: FeedRow = stored.find_feed(tx, feed) or stored.create_feed(tx, feed, own=False)
+        found = stored.find_feed(tx, feed)
+        self.is_new = found is None
+        self.held: FeedRow = found or stored.create_feed(tx, feed, own=False)
         self.via_relay = sender.node_id != feed.node_id
         self.peer = find_peer(tx, feed.node_id)
-        self.limit = UNKNOWN_ORIGIN_LIMIT if self.peer is None else daily_limit_of(self.peer)
-        self.used = objects_today(tx, feed.node_id, self.now.date().isoformat())
+        self.budgets = budgets_of(tx, feed.node_id, self.peer, sender, self.now)
+        self.taken = 0
         self.rows: list[EntryRow] = []
         self.counts = Received(last_seq=self.held.last_seq)
 
@@ -134,12 +165,15 @@ class _PageWrite:
         error: TocsinError | None,
         page: FeedPage,
         relay: PinnedNode,
+        ahead: Ahead,
     ) -> Received:
         """Place, judge and store entry by entry; return the counts and what stopped it."""
         state = self._state()
         known = stored.entry_hashes(
             self.tx, self.held.feed_row, [item.entry.header.seq for item in judged]
         )
+        hash_at, reaches_end = self._linked(judged, ahead)
+        ended = error is None and (reaches_end or not page.more)
         objects = ReceivedObjects(self.tx, self.origin, self.peer, self.held, self.now)
         objects.load([j.content for j in judged if isinstance(j.content, JudgedContent)])
         try:
@@ -156,7 +190,10 @@ class _PageWrite:
                 if step is Step.DUPLICATE:
                     self.counts = replace(self.counts, duplicates=self.counts.duplicates + 1)
                     continue
-                self._check_quota(item, objects)
+                require_good(
+                    item.entry, pinned=self.origin, chain_hash_at=hash_at, feed_ended=ended
+                )
+                self._check_quota(item)
                 self._take(item, objects)
                 state = advance(state, item.entry)
         except (ChainBroken, EntryDeferred) as stopped:
@@ -181,6 +218,17 @@ class _PageWrite:
             closed=held.state == "closed",
             frozen=held.state == "frozen",
         )
+
+    def _linked(
+        self, judged: Sequence[_Judged], ahead: Ahead
+    ) -> tuple[Callable[[int], EntryHash | None], bool]:
+        """Find hashes of this page, and of what was read behind it, that hang on our chain."""
+        held = self.held
+        linked = linked_hashes(held.last_seq, held.last_hash, [item.entry for item in judged])
+        last = max(linked, default=held.last_seq)
+        if ahead.hashes.get(last) != linked.get(last, held.last_hash):
+            return linked.get, False
+        return {**ahead.hashes, **linked}.get, ahead.ended
 
     def _check_relay_head(
         self,
@@ -208,17 +256,19 @@ class _PageWrite:
             now=self.now,
         )
 
-    def _check_quota(self, item: _Judged, objects: ReceivedObjects) -> None:
-        """Stop before what exceeds the origin's daily limit; it is taken tomorrow, not lost."""
-        used = self.used + objects.taken
-        count = len(item.content.objects) if isinstance(item.content, JudgedContent) else 0
-        # An entry larger than the limit has a day of its own, or the feed would stop for ever.
-        if used + count > self.limit and (used or not self.limit):
-            raise EntryDeferred(
-                "E_QUOTA",
-                f"the origin's limit of {self.limit} objects a day is reached",
-                "It goes on tomorrow; `tocsin peer set PEER --limit N` raises it.",
-            )
+    def _check_quota(self, item: _Judged) -> None:
+        """Stop before what exceeds a daily limit; it is taken tomorrow, not lost."""
+        weight = _weight(item)
+        for budget in self.budgets:
+            used = budget.used + self.taken
+            # An entry larger than the limit has a day of its own, or the feed would stop for ever.
+            if used + weight > budget.limit and (used or not budget.limit):
+                raise EntryDeferred(
+                    "E_QUOTA",
+                    f"the {budget.whose}'s limit of {budget.limit} objects a day is reached",
+                    "It goes on tomorrow; `tocsin peer set PEER --limit N` raises it.",
+                )
+        self.taken += weight
 
     def _take(self, item: _Judged, objects: ReceivedObjects) -> None:
         """Judge the content against the store, and keep the entry whatever comes out."""
@@ -257,10 +307,14 @@ class _PageWrite:
 
     def _store(self, state: ChainState, objects: ReceivedObjects) -> None:
         if not self.rows:
+            # Names of feeds cost a liar nothing: without an entry none is kept (THREATS 36).
+            if self.is_new:
+                stored.forget_feed(self.tx, self.held.feed_row)
             return
         stored.store_entries(self.tx, self.rows)
         objects.store()
-        count_objects_today(self.tx, self.feed.node_id, self.now.date().isoformat(), objects.taken)
+        for budget in self.budgets:
+            spend(self.tx, budget, self.taken)
         stored.update_feed(
             self.tx,
             self.held.feed_row,
@@ -276,5 +330,13 @@ class _PageWrite:
 
 KNOWN_KINDS = frozenset[str]().union(*KINDS_BY_AUDIENCE.values())
 """Another kind may be any text at all; the entry's own bytes keep it."""
-UNKNOWN_ORIGIN_LIMIT = 500
-"""Objects a day of an origin that is no peer: those of trust ``known`` (PROTOCOL 4.1)."""
+
+
+def _weight(item: _Judged) -> int:
+    """Tell how many objects an entry counts as: those that it carries, or that it has room for.
+
+    Entries without objects and rejected ones cost us room and work too: without a count of
+    theirs a peer could fill the disk with them (THREATS 36). A full payload counts as 64.
+    """
+    carried = len(item.content.objects) if isinstance(item.content, JudgedContent) else 0
+    return max(1, carried, len(item.entry.envelope.payload) // BYTES_AN_OBJECT)

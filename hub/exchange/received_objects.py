@@ -72,6 +72,7 @@ class ReceivedObjects:
         self._numbers: Iterator[int] = iter(())
         self._links: list[tuple[int, int, int]] = []
         self._loaded: set[str] = set()
+        self._brought: set[str] = set()
 
     def load(self, contents: Sequence[JudgedContent]) -> None:
         """Read at once what the entries of the page will ask for."""
@@ -81,16 +82,19 @@ class ReceivedObjects:
         first = stored.claim_object_rows(self.tx, len(judged))
         self._numbers = iter(range(first, first + len(judged)))
         named = {stix_id for content in contents for stix_id in content.content.ids}
-        self._loaded = ids | refs | named
+        self._loaded, self._brought = ids | refs | named, ids
         self._read()
 
     def _read(self) -> None:
         self._claims = stored.claims_of(self.tx, self._loaded)
-        rows = [row.object_row for rows in self._claims.values() for row in rows]
-        self._contents = stored.contents_of(self.tx, rows)
+        # Contents only of what may be compared, carriages only of the origin's own: else anybody
+        # could make an id that others refer to costly, by claiming it in many large versions.
+        compared = [r.object_row for i in self._brought for r in self._claims.get(i, ())]
+        self._contents = stored.contents_of(self.tx, compared)
+        mine = [r.object_row for stix_id in self._claims for r in self._mine(stix_id)]
         self._carried = {}
-        for carriage in stored.carriages_of(self.tx, rows):
-            self._carried.setdefault(carriage.object_row, set()).add(carriage.feed)
+        for object_row, feed in stored.feeds_that_carried(self.tx, mine):
+            self._carried.setdefault(object_row, set()).add(feed)
 
     def admit(self, entry: OpenedEntry, judged: JudgedContent) -> None:
         """Admit one entry's content.
@@ -105,7 +109,7 @@ class ReceivedObjects:
             self._check_version(item, judged)
         kind = judged.content.kind
         if kind == "retract":
-            self._withdraw(judged.content.ids)
+            self._withdraw(judged)
         for item in judged.objects:
             self._admit_object(entry, judged, item)
         self.taken += len(judged.objects)
@@ -197,9 +201,14 @@ class ReceivedObjects:
                 return held
         return None
 
-    def _withdraw(self, ids: Sequence[str]) -> None:
+    def _withdraw(self, judged: JudgedContent) -> None:
         self._flush()
-        gone = [row for stix_id in ids for row in self._mine(stix_id) if not row.revoked]
+        gone = [
+            row
+            for stix_id in dict.fromkeys(judged.content.ids)
+            for row in self._mine(stix_id)
+            if not row.revoked and taking_back.counts_for(row, exercise=judged.exercise)
+        ]
         stored.update_objects(self.tx, [r.object_row for r in gone], state="withdrawn")
         visible.hide(self.tx, gone, self.now)
         self._note([replace(row, state="withdrawn") for row in gone])

@@ -14,7 +14,7 @@ Decides nothing by itself: ``sharing.decide_feed_read`` and ``redistribution.dec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,10 +44,15 @@ from schemas.strict_json import MAX_BODY_BYTES, MAX_INTEGER
 from schemas.taxii.media_types import TAXII
 
 MAX_PAGE = 100
+MOST_LISTED = 8_000
+"""Feeds in one listing: more have no room in an answer of 4 MiB, and readers refuse a larger one.
+A peer finds the other feeds of its senders unlisted (PROTOCOL 2.6)."""
 _BATCH = 16
 """Records read at a time, so that a page of large entries loads few that it has no room for."""
 _ROOM_FOR_HEADS = 16_384
 _CURSOR = re.compile(r"seq:(0|[1-9][0-9]{0,15})")
+_COLLECTION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NO_COLLECTION = "00000000-0000-0000-0000-000000000000"
 _LIMIT = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -89,7 +94,7 @@ def list_collections_for(node: Node, peer: PeerRow) -> dict[str, object]:
     """List the feeds that a peer may know of, as TAXII collections (TAXII 2.1 §5.1)."""
     with node.database.read() as tx:
         feeds = _listed_feeds(tx, peer)
-    collections = [_collection(feed) for feed in feeds]
+    collections = [_collection(feed) for feed in feeds[:MOST_LISTED]]
     return {"collections": collections} if collections else {}
 
 
@@ -133,7 +138,17 @@ def heads_for(node: Node, peer: PeerRow, feed: str | None) -> bytes:
             feeds = _listed_feeds(tx, peer)
         else:
             feeds = [_readable_feed(tx, peer, wanted.collection_id)]
-    return b'{"heads":[' + b",".join(row.head for row in feeds if row.head) + b"]}"
+    return b'{"heads":[' + b",".join(_that_fit(row.head for row in feeds if row.head)) + b"]}"
+
+
+def _that_fit(heads: Iterable[bytes]) -> Iterator[bytes]:
+    """Leave out what an answer has no room for: a head only saves its reader a page."""
+    room = MAX_BODY_BYTES - _ROOM_FOR_HEADS
+    for head in heads:
+        room -= len(head) + 1
+        if room < 0:
+            return
+        yield head
 
 
 def own_heads_for(tx: Transaction, peer: PeerRow) -> list[bytes]:
@@ -162,15 +177,21 @@ def find_document_of_other(
 
 def _listed_feeds(tx: Transaction, peer: PeerRow) -> list[FeedRow]:
     origins = {row.node_id: row for row in list_peers(tx)}
-    return [
+    feeds = [
         feed
         for feed in list_feeds(tx)
         if _is_servable(feed) and _decide(feed, peer, origins.get(feed.node_id)).allowed
     ]
+    # Own ones first, then those of peers: what strangers make up must not crowd them out.
+    return sorted(feeds, key=lambda feed: (not feed.own, feed.node_id not in origins))
 
 
 def _readable_feed(tx: Transaction, peer: PeerRow, collection_id: str) -> FeedRow:
     """Find a feed that a peer may read; an unknown one costs the same statements as a refused."""
+    # What is no id is asked for as one that nobody has: PostgreSQL takes no NUL, and a refusal has
+    # to cost the same statements.
+    if _COLLECTION.fullmatch(collection_id) is None:
+        collection_id = _NO_COLLECTION
     feed = find_feed_of_collection(tx, collection_id)
     origin = find_peer(tx, collection_id if feed is None else feed.node_id)
     if feed is None or not _is_servable(feed) or not _decide(feed, peer, origin).allowed:
@@ -236,6 +257,10 @@ def _records(
     while len(records) < request.limit:
         batch = records_after(tx, feed.feed_row, last, min(_BATCH, request.limit - len(records)))
         for seq, _hash, record in batch:
+            if not record:
+                # Only an origin comes here, to its own feed, from which it erased something. Until
+                # stubs are served there is nothing true to put in the entry's place.
+                raise NotFound("E_NOT_FOUND", "an entry of this feed was erased")
             room -= len(record) + 1
             if room < 0 and records:
                 return records, last

@@ -30,12 +30,26 @@ def take_back(
     """Apply a ``restrict`` or an ``erase`` of the feed's origin to what it published."""
     content = judged.content
     if content.kind == "erase":
-        _erase(tx, feed, content.seqs, now)
+        # A seq may be named a hundred thousand times in one entry; each is erased once.
+        _erase(tx, feed, sorted(set(content.seqs)), now)
         return
     claims = stored.claims_of(tx, content.ids)
-    rows = [row for found in claims.values() for row in found if row.origin == origin]
+    rows = [
+        row
+        for found in claims.values()
+        for row in found
+        if row.origin == origin and counts_for(row, exercise=judged.exercise)
+    ]
     if content.tlp is not None:
         tighten(tx, rows, content.tlp, now)
+
+
+def counts_for(row: ObjectRow, *, exercise: bool) -> bool:
+    """Tell whether an entry takes back this version: an exercise touches nothing that is real.
+
+    Erasing is no such case: it takes bytes away, whatever else the entry says.
+    """
+    return row.exercise or not exercise
 
 
 def tighten(tx: Transaction, rows: Sequence[ObjectRow], tlp: Tlp, now: datetime) -> list[ObjectRow]:

@@ -70,7 +70,7 @@ def withdraw_object(
     with node.database.write() as tx:
         now = node.now()
         rows = _own_live(tx, node, stix_id)
-        last_word = _last_word(tx, node, rows[-1], now)
+        last_word = _last_word(tx, node, rows, now)
         carriages = stored.carriages_of(tx, [row.object_row for row in rows])
         appended = [
             _retract(tx, node, FeedName.read(feed), stix_id, reason, last_word, now)
@@ -101,14 +101,19 @@ def _own_live(tx: Transaction, node: Node, stix_id: str) -> list[ObjectRow]:
 
 
 def _last_word(
-    tx: Transaction, node: Node, newest: ObjectRow, now: datetime
+    tx: Transaction, node: Node, rows: Sequence[ObjectRow], now: datetime
 ) -> tuple[ObjectRow, bytes] | None:
-    """Make the revoked version; None for what has no versions, such as an observable."""
+    """Make the revoked version; None for what has no versions, such as an observable.
+
+    It is an exercise only where all versions are: an exercise's withdrawal ends nothing real.
+    """
+    newest = next((row for row in reversed(rows) if not row.exercise), rows[-1])
     value = strict_loads(stored.contents_of(tx, [newest.object_row])[newest.object_row])
     if "modified" not in value:
         return None
     # Later than the version it ends, also when our clock stands behind that version.
-    modified = max(now, read_stix_time(value["modified"]) + timedelta(milliseconds=1))
+    ended = rows[-1].version_at or read_stix_time(value["modified"])
+    modified = max(now, ended + timedelta(milliseconds=1))
     value |= {"modified": write_wire_time(modified), "revoked": True}
     row = draft_row(
         value,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from federation.policy.sharing import ReaderStanding, decide_reader
@@ -54,6 +54,7 @@ class Reader:
 
     standing: ReaderStanding
     organisation_id: str
+    last_used_at: datetime | None = None
 
     @classmethod
     def of(cls, row: TokenRow) -> Reader:
@@ -67,7 +68,7 @@ class Reader:
             prefixes=row.prefixes,
             originals=row.originals,
         )
-        return cls(standing, row.organisation_id)
+        return cls(standing, row.organisation_id, row.last_used_at)
 
     @property
     def name(self) -> str:
@@ -116,6 +117,18 @@ def authenticate_reader(node: Node, credentials: Credentials) -> Reader:
     return Reader.of(row)
 
 
+def use_is_recorded(node: Node, reader: Reader) -> bool:
+    """Tell whether the record of a token's use is fresh enough, by what was read to admit it.
+
+    Else each request would cost a second look at the store, after its answer (0.3 ms).
+    """
+    return _is_fresh(reader.last_used_at, node.now())
+
+
+def _is_fresh(last_used_at: datetime | None, now: datetime) -> bool:
+    return last_used_at is not None and now - last_used_at < _USE_RECORDED_EVERY
+
+
 def record_use(node: Node, name: str) -> None:
     """Record that a token was used, at most once a minute.
 
@@ -126,7 +139,7 @@ def record_use(node: Node, name: str) -> None:
     try:
         with node.database.read() as tx:
             row = find_token(tx, name)
-        if row is None or (row.last_used_at and now - row.last_used_at < _USE_RECORDED_EVERY):
+        if row is None or _is_fresh(row.last_used_at, now):
             return
         with node.database.write(durable=False) as tx:
             set_last_used(tx, name, now)

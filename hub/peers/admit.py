@@ -27,6 +27,7 @@ from federation.signing.request_auth import VerifiedRequest, verify_request
 from federation.trust.presets import TrustLevel
 from hub.errors import Conflict, NotFound
 from hub.node import Node
+from hub.observability.printable import printable
 from hub.peers.authenticate import (
     ArrivedRequest,
     find_key_owner,
@@ -43,6 +44,7 @@ from schemas.identifiers import KeyId
 from schemas.strict_json import strict_loads
 
 ACTIVE = "active"
+LONGEST_NAME = 120
 FIRST_PULL_WAIT = timedelta(seconds=5)
 
 
@@ -136,7 +138,7 @@ def store_relation(
     if find_peer(tx, chain.node_id) is None:
         peer = PeerRow(
             node_id=chain.node_id,
-            name=document.name,
+            name=shown_name(document.name),
             base=document.base,
             trust=TrustLevel.KNOWN,
             verified=False,
@@ -145,12 +147,21 @@ def store_relation(
         )
         store_peer(tx, peer)
     else:
-        update_peer(tx, chain.node_id, name=document.name, base=document.base)
+        update_peer(tx, chain.node_id, name=shown_name(document.name), base=document.base)
     store_event(tx, now, actor, "PEER_PAIRED", peer=chain.node_id)
     request_job(tx, "pull", chain.node_id, pull_at, hurry=True)
     stored = find_peer(tx, chain.node_id)
     assert stored is not None  # noqa: S101 - narrowed for mypy; it was stored above
     return stored
+
+
+def shown_name(name: str) -> str:
+    """Write the name that a node gives itself as it is kept and shown here.
+
+    It comes from outside: control characters (PostgreSQL takes no NUL) are written out, and it is
+    cut where it would fill the screen. The document itself is kept as it was signed.
+    """
+    return printable(name[:LONGEST_NAME])
 
 
 def require_living(chain: PinnedNode, now: datetime) -> None:

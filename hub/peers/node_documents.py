@@ -10,21 +10,26 @@ Invariants:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from federation.errors import EntryDeferred
 from federation.identity.node_document import PinnedNode, pin_chain
 from federation.transport.peer_client import PeerTransport
 from hub.errors import Conflict, NotFound
 from hub.node import Node
+from hub.peers.budgets import BYTES_AN_OBJECT, Budget, budget_of_sender, spend
 from hub.peers.known_nodes import pinned
 from hub.storage.queries.nodes import StoredDocument, documents_of, store_document
+from hub.storage.queries.peers import PeerRow
 from hub.storage.transaction import Transaction
 from schemas.errors import WireFormatError
 from schemas.identifiers import NodeId, is_node_id
 from schemas.strict_json import strict_loads
 
+LARGEST_CHAIN = 1024 * 1024
+"""Bytes of the documents of a node that is learned while pulling (THREATS 36)."""
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -91,22 +96,49 @@ def find_own_document(node: Node, version: int | None) -> bytes:
         return find_document(tx, node.node_id, version)
 
 
-def learn_node(node: Node, node_id: NodeId, transport: PeerTransport) -> PinnedNode:
-    """Fetch, verify and store the chain of a node that is no peer, from one that relays it.
+def learn_node(
+    node: Node,
+    node_id: NodeId,
+    transport: PeerTransport,
+    *,
+    sender: PeerRow,
+    is_late: Callable[[], bool] = lambda: False,
+) -> PinnedNode:
+    """Fetch, verify and store the chain of a node, from itself or from one that relays it.
 
-    The chain is self-certifying, so it does not matter who handed it over. The node stays
-    without a relation: it counts as known (T1).
+    The chain is self-certifying, so it does not matter who handed it over. One that is no peer
+    stays without a relation and counts as known (T1); what is stored of it counts against the
+    day's limit of the peer that brought it (THREATS 36).
 
     Raises:
         WireFormatError, SignatureRejected: the chain does not hold.
         PeerState, PeerUnreachable: it could not be had.
+        EntryDeferred: ``E_QUOTA``.
     """
+    with node.database.read() as tx:
+        known = len(documents_of(tx, node_id))
+        _require_budget(budget_of_sender(tx, sender, node.now()))
     chain = pin_chain(
-        transport.node_documents_chain(node_id), expected=node_id, allow_demo=node.own.demo
+        transport.node_documents_chain(node_id, max_bytes=LARGEST_CHAIN, is_late=is_late),
+        expected=node_id,
+        allow_demo=node.own.demo,
     )
+    new = sum(len(document.envelope.payload) for document in chain.documents[known:])
     with node.database.write() as tx:
         store_chain(tx, node, chain)
+        if new:
+            budget = budget_of_sender(tx, sender, node.now())
+            spend(tx, budget, max(1, new // BYTES_AN_OBJECT))
     return chain
+
+
+def _require_budget(budget: Budget) -> None:
+    if budget.used >= budget.limit:
+        raise EntryDeferred(
+            "E_QUOTA",
+            "the sender's limit for today is reached, so no node is learned from it",
+            "It goes on tomorrow; `tocsin peer set PEER --limit N` raises it.",
+        )
 
 
 def store_chain(tx: Transaction, node: Node, chain: PinnedNode) -> None:

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from federation.delivery.plan import FeedWanted, pull_order
-from federation.errors import PeerState, PeerUnreachable, SignatureRejected
+from federation.errors import EntryDeferred, PeerState, PeerUnreachable, SignatureRejected
+from federation.identity.node_document import PinnedNode
 from federation.transport.guarded_http import GuardedHttp
 from federation.transport.peer_client import PeerTransport
 from hub.errors import Conflict
@@ -38,7 +39,12 @@ LONGEST_PULL_SECONDS = 240.0
 """Then the rest waits for its next turn, so that no long feed keeps the other peers waiting."""
 MOST_NEW_ORIGINS = 32
 """Nodes learned in one pull: their ids cost a liar nothing, their documents cost us work."""
+MOST_FAILURES = 3
+"""Feeds that a peer fails to serve in one pull before it counts as unreachable."""
 _RELAYED = frozenset({"clear", "green"})
+_OLD_DOCUMENTS = frozenset({"E_KEY_UNKNOWN", "E_KEY_REVOKED", "E_NODE_EXPIRED"})
+"""What an entry or a head meets when its origin's documents here are old (PROTOCOL 2.6)."""
+_ANSWERED = frozenset({"E_HTTP_TOO_BIG", "E_HTTP_TYPE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +163,7 @@ class _PullOfPeer:
         self.sender = sender
         self.is_late = is_late
         self.total = FeedPulled()
+        self.failures = 0
 
     def run(self, transport: PeerTransport) -> None:
         """Pull feed by feed.
@@ -169,7 +176,7 @@ class _PullOfPeer:
         feeds = pull_order(
             [FeedWanted(feed) for feed in self._wanted(listed)], sender=self.sender.node_id
         )
-        learned = _Origins(self.node, transport)
+        learned = _Origins(self.node, self.sender, transport, self.is_late)
         pull = FeedPull(self.node, self.sender, transport, self.is_late)
         for wanted in feeds:
             if self.is_late():
@@ -177,11 +184,40 @@ class _PullOfPeer:
                 return
             try:
                 if learned.is_known(wanted.feed.node_id):
-                    self._add(pull.run(wanted.feed, stated.get(wanted.feed)))
+                    self._add(self._pull_feed(pull, wanted.feed, stated, learned))
             except (PeerState, WireFormatError) as refused:
                 self._judge_refusal(refused, wanted.feed, listed)
-            except (SignatureRejected, Conflict) as error:
+            except (SignatureRejected, Conflict, EntryDeferred) as error:
                 self._note(error)  # an origin whose documents do not hold is not believed
+            except PeerUnreachable as failure:
+                self._judge_failure(failure)
+
+    def _pull_feed(
+        self, pull: FeedPull, feed: FeedName, stated: Mapping[FeedName, Any], learned: _Origins
+    ) -> FeedPulled:
+        """Pull a feed, and once more when its origin has newer documents than we hold."""
+        pulled = pull.run(feed, stated.get(feed))
+        error = pulled.error
+        if error is None or error.code not in _OLD_DOCUMENTS or not learned.renew(feed.node_id):
+            return pulled
+        again = pull.run(feed, stated.get(feed))
+        again.entries += pulled.entries
+        again.accepted += pulled.accepted
+        again.quarantined += pulled.quarantined
+        again.rejected += pulled.rejected
+        return again
+
+    def _judge_failure(self, failure: PeerUnreachable) -> None:
+        """Tell a feed that the peer cannot serve from a peer that cannot be reached.
+
+        What one origin wrote must not keep us from what comes after it in the plan: a peer that
+        answers is asked for the next feed, and given up when that fails too.
+        """
+        self.failures += 1
+        answered = failure.code in _ANSWERED or "http_status" in failure.params
+        if not answered or self.failures > MOST_FAILURES:
+            raise failure
+        self._note(failure)
 
     def _wanted(self, listed: Iterable[FeedName]) -> set[FeedName]:
         """Choose the feeds to ask for.
@@ -230,10 +266,19 @@ class _PullOfPeer:
 class _Origins:
     """Which nodes' chains are pinned here, learning those that are not from the sender."""
 
-    def __init__(self, node: Node, transport: PeerTransport) -> None:
+    def __init__(
+        self,
+        node: Node,
+        sender: PeerRow,
+        transport: PeerTransport,
+        is_late: Callable[[], bool],
+    ) -> None:
         self.node = node
+        self.sender = sender
         self.transport = transport
+        self.is_late = is_late
         self.learned = 0
+        self.renewed: set[NodeId] = set()
 
     def is_known(self, node_id: NodeId) -> bool:
         """Tell whether a node is pinned, after learning it when that is needed and still free.
@@ -246,9 +291,27 @@ class _Origins:
                 return True
         if self.learned >= MOST_NEW_ORIGINS:
             return False
-        self.learned += 1
-        learn_node(self.node, node_id, self.transport)
+        self._learn(node_id)
         return True
+
+    def renew(self, node_id: NodeId) -> bool:
+        """Fetch a node's chain again, once in a pull; tell whether it has grown.
+
+        Raises:
+            TocsinError: it could not be had, or does not hold.
+        """
+        if node_id in self.renewed or self.learned >= MOST_NEW_ORIGINS:
+            return False
+        self.renewed.add(node_id)
+        with self.node.database.read() as tx:
+            before = find_pinned(tx, node_id)
+        return before is None or self._learn(node_id).newest.version > before.newest.version
+
+    def _learn(self, node_id: NodeId) -> PinnedNode:
+        self.learned += 1
+        return learn_node(
+            self.node, node_id, self.transport, sender=self.sender, is_late=self.is_late
+        )
 
 
 def _listed_feeds(collections: Iterable[Mapping[str, Any]]) -> Iterator[FeedName]:

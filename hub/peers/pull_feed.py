@@ -17,17 +17,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from federation.errors import ChainBroken, EntryDeferred, SignatureRejected
+from federation.feeds.chain import linked_hashes
+from federation.feeds.entry import open_entry
 from federation.feeds.heads import Head, open_head
 from federation.transport.peer_answers import FeedPage
 from federation.transport.peer_client import PeerTransport
-from hub.exchange.receive import Received, receive_page
+from hub.exchange.receive import Ahead, Received, receive_page
 from hub.node import Node
 from hub.peers.known_nodes import pinned
-from hub.peers.stated_heads import is_newer, keep_head, require_reached
+from hub.peers.stated_heads import is_good, is_newer, keep_head, require_reached
 from hub.storage.queries.feeds import find_feed
 from hub.storage.queries.peers import PeerRow
 from schemas.errors import TocsinError, WireFormatError
-from schemas.identifiers import FeedName
+from schemas.identifiers import ZERO_HASH, EntryHash, FeedName
+
+FARTHEST_AHEAD = 100_000
+"""Entries looked at behind a page: their hashes are kept in memory until the feed has ended."""
 
 
 @dataclass(slots=True)
@@ -88,17 +93,24 @@ class FeedPull:
         """Tell whether our chain reaches the stated head already; then only keep the head."""
         with self.node.database.read() as tx:
             held = find_feed(tx, feed)
-            head = open_head(stated_head, pinned=pinned(tx, feed.node_id), feed=feed)
-        if held is None or held.last_seq < head.seq:
+            origin = pinned(tx, feed.node_id)
+            head = open_head(stated_head, pinned=origin, feed=feed)
+            counts = is_good(tx, head, origin)
+        if held is None or held.last_seq < head.seq or not counts:
             return False
         self._keep(head)
         return True
 
     def _read_pages(self, feed: FeedName, pulled: FeedPulled) -> None:
         after = self._last_seq(feed)
+        ahead: Ahead | None = None
         while True:
             page = self.transport.page(feed, after)
-            received = self._receive(feed, page)
+            received = self._receive(feed, page, ahead)
+            if _is_held_back(received.error) and page.more:
+                pulled.add(received)
+                ahead = self._look_ahead(feed, page)
+                received = self._receive(feed, page, ahead)
             pulled.add(received)
             if received.error is not None:
                 # An entry that is not due yet stops the feed and is no failure (PROTOCOL 2.4);
@@ -116,14 +128,45 @@ class FeedPull:
                 pulled.unfinished = True
                 return
 
-    def _receive(self, feed: FeedName, page: FeedPage) -> Received:
+    def _receive(self, feed: FeedName, page: FeedPage, ahead: Ahead | None) -> Received:
         if not page.objects:
             return Received(last_seq=self._last_seq(feed))
-        return receive_page(self.node, feed=feed, sender=self.sender, page=page)
+        return receive_page(self.node, feed=feed, sender=self.sender, page=page, ahead=ahead)
+
+    def _look_ahead(self, feed: FeedName, page: FeedPage) -> Ahead:
+        """Read on behind a page until a position that the origin calls good, and keep the hashes.
+
+        Whether an entry under a revoked key is good, a later one decides (PROTOCOL 2.3), and that
+        may lie many pages on: without looking there, a newcomer would hold back for ever.
+        """
+        with self.node.database.read() as tx:
+            origin = pinned(tx, feed.node_id)
+            held = find_feed(tx, feed)
+        last, last_hash = (0, ZERO_HASH) if held is None else (held.last_seq, held.last_hash)
+        good = origin.epoch_starts()
+        hashes: dict[int, EntryHash] = {}
+        while True:
+            entries = [
+                open_entry(item.get("dsse"), pinned=origin, feed=feed) for item in page.objects
+            ]
+            linked = linked_hashes(last, last_hash, entries)
+            hashes |= linked
+            if not linked or entries[-1].header.seq not in hashes:
+                return Ahead(hashes)
+            last, last_hash = max(linked), linked[max(linked)]
+            if not page.more or not good.isdisjoint(linked.values()):
+                return Ahead(hashes, ended=not page.more)
+            if len(hashes) >= FARTHEST_AHEAD or self.is_late():
+                return Ahead(hashes)
+            page = self.transport.page(feed, last)
 
     def _require_whole(self, feed: FeedName, page: FeedPage) -> None:
         with self.node.database.read() as tx:
-            head = open_head(page.head, pinned=pinned(tx, feed.node_id), feed=feed)
+            origin = pinned(tx, feed.node_id)
+            head = open_head(page.head, pinned=origin, feed=feed)
+            counts = is_good(tx, head, origin)
+        if not counts:
+            raise ChainBroken("E_KEY_REVOKED", "the head is signed with a revoked key")
         self._keep(head)
 
     def _keep(self, head: Head) -> None:
@@ -145,6 +188,10 @@ class FeedPull:
         with self.node.database.read() as tx:
             held = find_feed(tx, feed)
         return 0 if held is None else held.last_seq
+
+
+def _is_held_back(error: TocsinError | None) -> bool:
+    return isinstance(error, EntryDeferred) and error.code == "E_KEY_REVOKED"
 
 
 def _is_quota(error: TocsinError) -> bool:

@@ -12,8 +12,10 @@ from enum import Enum
 from typing import Any
 
 from federation.errors import ChainBroken, SignatureRejected
-from federation.feeds.chain import ChainState
+from federation.feeds.chain import ChainState, decide_standing
+from federation.feeds.chain import Standing as EntryStanding
 from federation.feeds.heads import Head, decide_end, open_head
+from federation.identity.node_document import PinnedNode
 from hub.peers.known_nodes import find_pinned
 from hub.storage.queries.feeds import FeedRow, entry_hashes, find_feed, update_feed
 from hub.storage.transaction import Transaction
@@ -21,6 +23,9 @@ from schemas.errors import WireFormatError
 from schemas.identifiers import EntryHash, FeedName
 from schemas.signed_envelope import HEAD_TYPE, read_envelope
 from schemas.strict_json import strict_loads
+
+LARGEST_HEAD = 4096
+"""Bytes of a head's payload; an honest one has some 300."""
 
 
 class Standing(Enum):
@@ -60,9 +65,27 @@ def find_good_head(tx: Transaction, value: object) -> Head | None:
     if origin is None:
         return None
     try:
-        return open_head(value, pinned=origin, feed=feed)
+        head = open_head(value, pinned=origin, feed=feed)
     except (WireFormatError, SignatureRejected, ChainBroken):
         return None
+    return head if is_good(tx, head, origin) else None
+
+
+def is_good(tx: Transaction, head: Head, origin: PinnedNode) -> bool:
+    """Tell whether a head counts, in view of its origin's revoked keys (PROTOCOL 2.3).
+
+    One under a revoked key does as far as our chain holds what the owner calls good: a thief's
+    head ahead of it neither wakes us nor makes a gap.
+    """
+    held = find_feed(tx, head.feed)
+
+    def hash_at(seq: int) -> EntryHash | None:
+        return None if held is None else entry_hashes(tx, held.feed_row, [seq]).get(seq)
+
+    standing = decide_standing(
+        head.kid, head.seq, pinned=origin, chain_hash_at=hash_at, feed_ended=True
+    )
+    return standing is EntryStanding.GOOD
 
 
 def compare(tx: Transaction, head: Head) -> Standing:
@@ -101,6 +124,9 @@ def keep_head(tx: Transaction, head: Head) -> None:
     held = find_feed(tx, head.feed)
     # A head ahead of our entries is never kept: as a relay we would promise what we do not have.
     if held is None or held.last_seq < head.seq or not is_newer(held, head):
+        return
+    # Nor is a padded one: it travels with every page, and beside the heads of all other origins.
+    if len(head.envelope.payload) > LARGEST_HEAD:
         return
     update_feed(
         tx,

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from federation.policy.sharing import tlp_words
 from federation.trust.presets import PRESETS, Inbound, TrustLevel
 from hub.errors import NotFound
-from hub.node import Node
 from hub.exchange.readmission import readmit
+from hub.node import Node
 from hub.peers.standing import standing_of
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.jobs import drop_jobs, request_job

@@ -10,6 +10,7 @@ except for objects of unknown types, of which it reads the common properties alo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -20,6 +21,7 @@ from schemas.errors import WireFormatError
 from schemas.identifiers import is_stix_id
 from schemas.stix.objects import KNOWN_TYPES, SCO_TYPES, SRO_TYPES
 from schemas.stix.patterns import check_pattern
+from schemas.stix.references import fault_in_observed, fault_in_references
 from schemas.timestamps import read_stix_time
 
 _INSTANTS = frozenset(
@@ -33,6 +35,7 @@ _INSTANTS = frozenset(
     }
 )  # fmt: skip
 """Every property that the specification types as a timestamp."""
+_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*")
 _INTEGERS = ("confidence", "count", "number_observed")
 
 
@@ -85,6 +88,9 @@ def check_musts(value: Mapping[str, Any]) -> None:
             _reject(f"$.{name}", "an integer written with a fraction")
     # (4) References to what they may point at.
     _check_common_references(value)
+    fault = fault_in_references(value)
+    if fault is not None:
+        _reject(*fault)
     # (5) No empty list at any depth (STIX 2.1 §2.10), extensions included (DNS 1). Of a type that
     # we do not know, only the common properties are ours to judge.
     if known:
@@ -93,7 +99,11 @@ def check_musts(value: Mapping[str, Any]) -> None:
     rule = _RULES.get(stix_type)
     if rule is not None:
         rule(value)
-    # (7) The extensions that are ours.
+    # (7) A language that is one in form (STIX 2.1 §3.2, RFC 5646 §2.1).
+    lang = value.get("lang")
+    if lang is not None and not _LANGUAGE.fullmatch(str(lang)):
+        _reject("$.lang", "is no language tag")
+    # (8) The extensions that are ours.
     extensions = value.get("extensions")
     if extensions:
         for name in EXTENSION_IDS.intersection(extensions):
@@ -210,6 +220,9 @@ def _check_seen(value: Mapping[str, Any]) -> None:
 
 def _check_observed_data(value: Mapping[str, Any]) -> None:
     _in_order(value, "first_observed", "last_observed")
+    fault = fault_in_observed(value.get("object_refs", []))
+    if fault is not None and "object_refs" in value:
+        _reject(*fault)
 
 
 def _check_network_traffic(value: Mapping[str, Any]) -> None:

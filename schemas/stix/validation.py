@@ -59,10 +59,18 @@ _COMMON_PROPERTIES: dict[str, Any] = {
             "items": {"$ref": f"{_BASE}common/granular-marking.json"},
             "minItems": 1,
         },
-        "extensions": {"type": "object", "minProperties": 1},
+        "lang": {"type": "string"},
+        "external_references": {"$ref": f"{_BASE}common/core.json#/properties/external_references"},
+        "extensions": {"$ref": f"{_BASE}common/core.json#/properties/extensions"},
     },
 }
-"""What every object shares (STIX 2.1 §3.1 and §3.2), for types that no schema describes."""
+"""What every object shares (STIX 2.1 §3.1 and §3.2), for types that no schema describes.
+
+Also for observables and meta objects, of which the schemas leave out what is "not applicable": a
+``revoked`` or ``confidence`` may stand there as a custom property, but only as what its name says,
+because importers and we ourselves read it by that name.
+"""
+_SLIM_TYPES = SCO_TYPES | META_TYPES
 
 
 def check_object(value: Mapping[str, Any]) -> None:
@@ -79,7 +87,10 @@ def check_object(value: Mapping[str, Any]) -> None:
     stix_type = check_identity(instance)
     # (2) The schema of the type, or the common properties of an unknown one.
     try:
-        _validator(stix_type if stix_type in _FOLDER_OF else None).validate(instance)
+        if stix_type in _FOLDER_OF:
+            _validator(stix_type).validate(instance)
+        if stix_type not in _FOLDER_OF or stix_type in _SLIM_TYPES:
+            _validator(None).validate(instance)
     except jsonschema_rs.ValidationError as error:
         raise WireFormatError("E_SCHEMA", _detail(error)) from None
     except ValueError as error:
@@ -136,9 +147,28 @@ def _documents() -> Mapping[str, dict[str, Any]]:
     return documents
 
 
+def _as_it_is(schema: dict[str, Any]) -> dict[str, Any]:
+    return schema
+
+
+def _allow_language_marks(schema: dict[str, Any]) -> dict[str, Any]:
+    """Let a granular marking be a language, as the specification does and the schema does not.
+
+    Exactly one of ``marking_ref`` and ``lang`` (STIX 2.1 §7.2.3.1).
+    """
+    return schema | {
+        "required": ["selectors"],
+        "oneOf": [{"required": ["marking_ref"]}, {"required": ["lang"]}],
+    }
+
+
+_CORRECTIONS = {"granular-marking.json": _allow_language_marks}
+"""Where a vendored schema contradicts the specification; the files stay as they came."""
+
+
 def _read_schema(path: Traversable) -> dict[str, Any]:
     # orjson and not strict_loads: these are our own files, never a peer's.
     schema = orjson.loads(path.read_bytes())
     if not isinstance(schema, dict):
         raise TypeError(f"{path.name} is not a JSON schema")
-    return schema
+    return _CORRECTIONS.get(path.name, _as_it_is)(schema)

@@ -10,8 +10,8 @@ Invariants:
   come with it must be the same. ``limit`` may change, and ``added_after`` beside a cursor is not
   looked at: the cursor stands at or after it, and importers send one that has moved;
 * a cursor can be used again, so a lost answer loses no page;
-* unknown parameters are ignored (TAXII 2.1 §3.4); known ones that cannot be read are an error, for
-  a filter that is not applied is a page that nobody asked for.
+* unknown parameters are ignored (TAXII 2.1 §3.4); known ones that cannot be read, or stand there
+  twice, are an error, for a filter that is not applied is a page that nobody asked for.
 """
 
 from __future__ import annotations
@@ -117,6 +117,20 @@ def read_page_request(
     )
 
 
+def read_matches_alone(parameters: Iterable[tuple[str, str]], allowed: Sequence[str]) -> Matches:
+    """Read the query of a deletion, which has filters and no pages (TAXII 2.1 §5.7).
+
+    Raises:
+        WireFormatError: ``E_SCHEMA`` also for what pages have: whoever sends ``added_after`` does
+            not mean to delete what was added before.
+    """
+    given = list(parameters)
+    for name, _ in given:
+        if name in {"added_after", "limit", "next"}:
+            raise WireFormatError("E_SCHEMA", f"{name} means nothing in a deletion")
+    return read_page_request(given, allowed).matches
+
+
 def _single(given: dict[str, list[str]], name: str) -> str | None:
     values = given.get(name, [])
     if len(values) > 1:
@@ -142,7 +156,7 @@ def _read_limit(text: str | None) -> int:
 
 
 def _read_matches(given: dict[str, list[str]], allowed: Sequence[str]) -> Matches:
-    lists = {name: _read_list(given.get(f"match[{name}]", []), name) for name in allowed}
+    lists = {name: _read_list(_single(given, f"match[{name}]"), name) for name in allowed}
     matches = Matches(
         ids=lists.get("id", ()),
         types=lists.get("type", ()),
@@ -156,12 +170,16 @@ def _read_matches(given: dict[str, list[str]], allowed: Sequence[str]) -> Matche
             "E_SCHEMA",
             "match[version] holds something else than first, last, all and timestamps",
         ) from None
+    if "all" in matches.versions and len(matches.versions) > 1:
+        raise WireFormatError("E_SCHEMA", "match[version]=all stands alone (TAXII 2.1 §3.4.1)")
     return matches
 
 
-def _read_list(fields: Sequence[str], name: str) -> tuple[str, ...]:
+def _read_list(field: str | None, name: str) -> tuple[str, ...]:
     """Read a comma-separated list; sorted and each once, so that equal questions are equal."""
-    values = {value.strip() for field in fields for value in field.split(",")}
+    if field is None:
+        return ()
+    values = {value.strip() for value in field.split(",")}
     if any(len(value) > _LONGEST_VALUE or not _VALUE.fullmatch(value) for value in values):
         raise WireFormatError("E_SCHEMA", f"match[{name}] holds an empty or unreadable value")
     if len(values) > _MAX_VALUES:

@@ -114,7 +114,7 @@ def add(target: Target, bodies: Sequence[bytes]) -> float:
     started = time.perf_counter()
     for body in bodies:
         status, answer = connection.ask("POST", target.objects, body)
-        assert status == 202, f"{target.name}: {status} {bytes(answer[:300])!r}"  # noqa: PLR2004
+        assert status == 202, f"{target.name}: {status} {bytes(answer[:300])!r}"
     seconds = time.perf_counter() - started
     connection.close()
     return seconds
@@ -131,7 +131,7 @@ def walk(target: Target, page: int = PAGE) -> Walked:
         started = time.perf_counter()
         status, body = connection.ask("GET", path)
         seconds.append(time.perf_counter() - started)
-        assert status == 200, f"{target.name}: {status} {bytes(body[:300])!r}"  # noqa: PLR2004
+        assert status == 200, f"{target.name}: {status} {bytes(body[:300])!r}"
         whole = bytes(body)
         objects += whole.count(_ONCE_AN_OBJECT)
         size += len(whole)
@@ -150,7 +150,7 @@ def fetch(target: Target, path: str, times: int) -> tuple[int, float]:
     started = time.perf_counter()
     for _ in range(times):
         status, body = connection.ask("GET", path)
-        assert status == 200, f"{target.name}: {status}"  # noqa: PLR2004
+        assert status == 200, f"{target.name}: {status}"
         size += len(body)
         bytes(body).count(_ONCE_AN_OBJECT)  # what a walk does with its pages
     seconds = time.perf_counter() - started
@@ -166,7 +166,7 @@ def look_up(target: Target, stix_ids: Sequence[str]) -> list[float]:
         started = time.perf_counter()
         status, body = connection.ask("GET", f"{target.objects}{stix_id}/")
         seconds.append(time.perf_counter() - started)
-        assert status == 200, f"{target.name}: {status}"  # noqa: PLR2004
+        assert status == 200, f"{target.name}: {status}"
         assert stix_id.encode() in bytes(body), f"{target.name} answered with another object"
     connection.close()
     return seconds

@@ -142,7 +142,7 @@ def _vocabulary(intel: Intel) -> Vocabulary:
     ]
     posted = intel.post("feeder", "secret", indicator("status.example")).json()
     return Vocabulary(
-        collections=["originals", VERDICTS_ID, "shared", "shared", "secret", "unknown"],
+        collections=[*["originals", "shared"] * 4, VERDICTS_ID, "secret", "unknown"],
         ids=IDS,
         statuses=[posted["id"], str(uuid.uuid4())],
         cursors=cursors,
@@ -183,6 +183,8 @@ class Sender:
         rng, world = self.rng, self.world
         request = a_right_request(rng, world.words)
         reader = rng.choice(list(world.authorizations))
+        if reader.startswith("?"):
+            reader = rng.choice(list(world.authorizations))  # who is nobody gets every tenth turn
         if request.method != "GET" and rng.random() < _WRITERS_SHARE:
             reader = rng.choice(sorted(GRANTED_WRITE))  # most others get no further than the door
         hides = NEVER_SHOWN.encode() in request.body

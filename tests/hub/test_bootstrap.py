@@ -162,9 +162,7 @@ class TestOpening:
         created = create(settings)
         node = open_node(settings)
         assert (node.node_id, node.identity) == (created.node_id, created.identity)
-        assert node.identity == own_stix_id(
-            node.node_id, "identity", f"identity-of-{node.node_id}"
-        )
+        assert node.identity == own_stix_id(node.node_id, "identity", f"identity-of-{node.node_id}")
         assert node.own.roles == ("cert",)
         node.database.close()
 

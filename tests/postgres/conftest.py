@@ -1,4 +1,4 @@
-"""The databases that these tests run on: SQLite and a real PostgreSQL."""
+"""A real PostgreSQL from a wheel; where it cannot run, these tests are skipped with the reason."""
 
 from tests.support.databases import database, database_url
 

@@ -79,3 +79,18 @@ def test_stix_times_have_any_precision(text, microsecond):
 def test_what_is_no_stix_time_is_rejected(text):
     with pytest.raises(WireFormatError):
         read_stix_time(text)
+
+
+def test_hour_24_is_no_hour_whatever_the_python_says():
+    for read, text in (
+        (read_wire_time, "2026-03-01T24:00:00.000Z"),
+        (read_stix_time, "2026-03-01T24:00:00Z"),
+    ):
+        with pytest.raises(WireFormatError):
+            read(text)
+
+
+def test_years_are_written_with_four_digits_on_every_platform():
+    early = "0009-03-01T10:00:00.000Z"
+    assert write_wire_time(read_wire_time(early)) == early
+    assert write_taxii_time(read_wire_time(early)) == "0009-03-01T10:00:00.000000Z"

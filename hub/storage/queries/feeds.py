@@ -13,6 +13,8 @@ from hub.storage.tables.feeds import ENTRIES, FEEDS
 from hub.storage.transaction import Transaction
 from schemas.identifiers import ZERO_HASH, EntryHash, FeedName, NodeId
 
+_IN_LIST = 500
+
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
@@ -115,6 +117,11 @@ def create_feed(tx: Transaction, feed: FeedName, *, own: bool) -> FeedRow:
     return row
 
 
+def forget_feed(tx: Transaction, feed_row: int) -> None:
+    """Forget a feed of which no entry is held."""
+    tx.connection.execute(FEEDS.delete().where(FEEDS.c.feed_row == feed_row))
+
+
 def update_feed(tx: Transaction, feed_row: int, **values: object) -> None:
     """Change columns of a feed."""
     tx.connection.execute(FEEDS.update().where(FEEDS.c.feed_row == feed_row).values(**values))
@@ -176,11 +183,14 @@ def find_entry_of_hash(tx: Transaction, entry_hash: EntryHash) -> EntryRow | Non
 
 def blank_records(tx: Transaction, feed_row: int, seqs: Sequence[int]) -> None:
     """Delete the bytes of erased entries; their hashes stay, for the chain."""
-    tx.connection.execute(
-        ENTRIES.update()
-        .where(ENTRIES.c.feed_row == feed_row, ENTRIES.c.seq.in_(seqs))
-        .values(record=b"")
-    )
+    for start in range(0, len(seqs), _IN_LIST):
+        tx.connection.execute(
+            ENTRIES.update()
+            .where(
+                ENTRIES.c.feed_row == feed_row, ENTRIES.c.seq.in_(seqs[start : start + _IN_LIST])
+            )
+            .values(record=b"")
+        )
 
 
 def count_entries(tx: Transaction, *, state: str | None = None) -> int:

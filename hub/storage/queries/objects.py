@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 
 import sqlalchemy as sa
 
+from hub.storage.dialects import to_micros
 from hub.storage.queries.counters import claim_numbers
+from hub.storage.queries.row_inserts import insert_rows
 from hub.storage.tables.feeds import FEEDS
 from hub.storage.tables.objects import CARRIED, OBJECTS
 from hub.storage.transaction import Transaction
@@ -54,6 +57,10 @@ def by_version(row: ObjectRow) -> tuple[bool, datetime | None, int]:
 
 
 _COLUMNS = [OBJECTS.c[field.name] for field in fields(ObjectRow)]
+_INSTANTS = ("version_at", "published_at", "received_at", "visible_at")
+_PLAIN = tuple(c.name for c in _COLUMNS if c.name not in {"object_row", *_INSTANTS})
+_plain_of = attrgetter(*_PLAIN)
+_instants_of = attrgetter(*_INSTANTS)
 
 
 def _object(row: sa.Row[tuple[object, ...]]) -> ObjectRow:
@@ -74,15 +81,28 @@ def claim_object_rows(tx: Transaction, count: int) -> int:
 
 def store_objects(tx: Transaction, objects: Sequence[tuple[ObjectRow, bytes]]) -> None:
     """Store versions with their content."""
-    if objects:
-        names = [field.name for field in fields(ObjectRow)]
-        tx.connection.execute(
-            OBJECTS.insert(),
-            [
-                {name: getattr(row, name) for name in names} | {"content": content}
-                for row, content in objects
-            ],
-        )
+    _insert(tx, [(row.object_row, *_stored(row), content) for row, content in objects])
+
+
+def store_new_objects(tx: Transaction, objects: Sequence[tuple[ObjectRow, bytes]]) -> int:
+    """Store versions under fresh numbers, in their order; return the first number."""
+    first = claim_object_rows(tx, len(objects))
+    _insert(
+        tx,
+        [(first + place, *_stored(row), content) for place, (row, content) in enumerate(objects)],
+    )
+    return first
+
+
+def _insert(tx: Transaction, rows: list[tuple[object, ...]]) -> None:
+    insert_rows(tx, OBJECTS, ("object_row", *_PLAIN, *_INSTANTS, "content"), rows)
+
+
+def _stored(row: ObjectRow) -> Iterator[object]:
+    """Return all but the number, as the columns hold it."""
+    yield from _plain_of(row)
+    for instant in _instants_of(row):
+        yield None if instant is None else to_micros(instant)
 
 
 def store_carried(tx: Transaction, links: Sequence[tuple[int, int, int]]) -> None:
@@ -204,21 +224,39 @@ def carriages_of(tx: Transaction, object_rows: Iterable[int]) -> tuple[Carriage,
     return tuple(found)
 
 
+def feeds_that_carried(tx: Transaction, object_rows: Iterable[int]) -> list[tuple[int, str]]:
+    """List ``(object_row, feed)``, each pair once however many entries carried the object."""
+    found: list[tuple[int, str]] = []
+    for chunk in in_chunks(object_rows):
+        rows = tx.connection.execute(
+            sa.select(CARRIED.c.object_row, FEEDS.c.feed)
+            .join(FEEDS, FEEDS.c.feed_row == CARRIED.c.feed_row)
+            .where(CARRIED.c.object_row.in_(chunk))
+            .distinct()
+        )
+        found += [(r.object_row, r.feed) for r in rows]
+    return found
+
+
 def carried_by(tx: Transaction, feed_row: int, seqs: Iterable[int]) -> tuple[ObjectRow, ...]:
     """List the object versions that the given entries of a feed carried."""
-    rows = tx.connection.execute(
-        sa.select(*_COLUMNS)
-        .join(CARRIED, CARRIED.c.object_row == OBJECTS.c.object_row)
-        .where(CARRIED.c.feed_row == feed_row, CARRIED.c.seq.in_(list(seqs)))
-    )
-    return tuple(_object(row) for row in rows)
+    found: dict[int, ObjectRow] = {}
+    for chunk in in_chunks(seqs):
+        rows = tx.connection.execute(
+            sa.select(*_COLUMNS)
+            .join(CARRIED, CARRIED.c.object_row == OBJECTS.c.object_row)
+            .where(CARRIED.c.feed_row == feed_row, CARRIED.c.seq.in_(chunk))
+        )
+        found |= {row.object_row: _object(row) for row in rows}
+    return tuple(found.values())
 
 
 def drop_carried(tx: Transaction, feed_row: int, seqs: Iterable[int]) -> None:
     """Forget what the given entries of a feed carried."""
-    tx.connection.execute(
-        CARRIED.delete().where(CARRIED.c.feed_row == feed_row, CARRIED.c.seq.in_(list(seqs)))
-    )
+    for chunk in in_chunks(seqs):
+        tx.connection.execute(
+            CARRIED.delete().where(CARRIED.c.feed_row == feed_row, CARRIED.c.seq.in_(chunk))
+        )
 
 
 def count_by_state(tx: Transaction) -> dict[str, int]:

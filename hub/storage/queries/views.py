@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,9 +11,16 @@ import sqlalchemy as sa
 from hub.storage.dialects import to_micros
 from hub.storage.queries.counters import claim_numbers
 from hub.storage.queries.objects import in_chunks
+from hub.storage.queries.row_inserts import insert_rows
 from hub.storage.tables.objects import OBJECTS, VIEW_ROWS, VIEWS
 from hub.storage.transaction import Transaction
-from hub.storage.view_dates import next_dates
+from hub.storage.view_dates import LEAD, next_dates
+
+_MOVE_CLOCK = (
+    VIEWS.update()
+    .where(VIEWS.c.view_id == sa.bindparam("of"))
+    .values(last_added=sa.bindparam("last"), in_millisecond=sa.bindparam("held"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +95,31 @@ def add_rows(tx: Transaction, view_id: int, object_rows: Sequence[int], now: dat
 
     The clock is read inside the serialised write, so no later commit gets an earlier date.
     """
-    if not object_rows:
-        return []
-    last, in_millisecond = tx.connection.execute(
-        sa.select(VIEWS.c.last_added, VIEWS.c.in_millisecond).where(VIEWS.c.view_id == view_id)
-    ).one()
-    dates, in_millisecond = next_dates(to_micros(now), last, in_millisecond, len(object_rows))
-    tx.connection.execute(
-        VIEW_ROWS.insert(),
-        [
-            {"view_id": view_id, "date_added": date, "object_row": row, "latest": True}
-            for date, row in zip(dates, object_rows, strict=True)
-        ],
-    )
-    tx.connection.execute(
-        VIEWS.update()
-        .where(VIEWS.c.view_id == view_id)
-        .values(last_added=dates[-1], in_millisecond=in_millisecond)
-    )
-    return dates
+    return add_rows_to_each(tx, {view_id: object_rows}, now)[view_id]
+
+
+def add_rows_to_each(
+    tx: Transaction, shown: Mapping[int, Sequence[int]], now: datetime
+) -> dict[int, list[int]]:
+    """Add objects to several views at once, as ``add_rows`` does to one."""
+    clocks = tx.connection.execute(
+        sa.select(VIEWS.c.view_id, VIEWS.c.last_added, VIEWS.c.in_millisecond).where(
+            VIEWS.c.view_id.in_([view_id for view_id, rows in shown.items() if rows])
+        )
+    ).all()
+    given: dict[int, list[int]] = {view_id: [] for view_id in shown}
+    moved: list[dict[str, int]] = []
+    places: list[tuple[int, int, int, bool]] = []
+    for view_id, last, held in clocks:
+        rows = shown[view_id]
+        dates, in_millisecond = next_dates(to_micros(now) + LEAD, last, held, len(rows))
+        given[view_id] = dates
+        places += [(view_id, date, row, True) for date, row in zip(dates, rows, strict=True)]
+        moved.append({"of": view_id, "last": dates[-1], "held": in_millisecond})
+    if moved:
+        insert_rows(tx, VIEW_ROWS, ("view_id", "date_added", "object_row", "latest"), places)
+        tx.connection.execute(_MOVE_CLOCK, moved)
+    return given
 
 
 def placements_of(

@@ -60,11 +60,13 @@ class TestPeers:
             (Tlp.GREEN, [("allowed", "ALLOWED_GREEN_MEMBER")] * 2),
         ],
     )
-    def test_open_labels(self, node, b, c, tlp, expected):
+    @pytest.mark.usefixtures("b", "c")
+    def test_open_labels(self, node, tlp, expected):
         publish(node, tlp)
         assert [why(node, "b"), why(node, "c")] == expected
 
-    def test_amber_goes_to_the_named_alone(self, node, b, c):
+    @pytest.mark.usefixtures("c")
+    def test_amber_goes_to_the_named_alone(self, node, b):
         publish(node, Tlp.AMBER, b)
         assert why(node, "b") == ("allowed", "ALLOWED_AMBER_NAMED")
         assert why(node, "c")[0] == "refused"
@@ -78,12 +80,14 @@ class TestPeers:
         publish(node, Tlp.GREEN)
         assert why(node, b.node_id) == why(node, b.node_id[:12]) == why(node, "b")
 
-    def test_one_feed_that_may_be_read_is_enough(self, node, b, c):
+    @pytest.mark.usefixtures("c")
+    def test_one_feed_that_may_be_read_is_enough(self, node, b):
         publish(node, Tlp.GREEN, b)
         publish(node, Tlp.GREEN)
         assert why(node, "c") == ("allowed", "ALLOWED_GREEN_MEMBER")
 
-    def test_a_withdrawn_object_says_so(self, node, b):
+    @pytest.mark.usefixtures("b")
+    def test_a_withdrawn_object_says_so(self, node):
         publish(node, Tlp.GREEN)
         withdraw_object(node, ONE, "false positive")
         assert why(node, "b")[0] == "allowed"
@@ -96,23 +100,27 @@ class TestRelayed:
         author.meets(node, "trusted", name="origin")
         return author
 
-    def test_green_that_its_origin_lets_pass(self, node, origin, c):
+    @pytest.mark.usefixtures("c")
+    def test_green_that_its_origin_lets_pass(self, node, origin):
         origin.put("green", indicator(1))
         origin.deliver(node, "green")
         assert why(node, "c") == ("allowed", "ALLOWED_RELAY")
 
-    def test_green_that_its_origin_keeps(self, node, origin, c):
+    @pytest.mark.usefixtures("c")
+    def test_green_that_its_origin_keeps(self, node, origin):
         origin.put("green", indicator(1), policy={"relay": "none"})
         origin.deliver(node, "green")
         assert why(node, "c") == ("refused", "REFUSED_RELAY_POLICY")
 
-    def test_amber_never(self, node, origin, b):
+    @pytest.mark.usefixtures("b")
+    def test_amber_never(self, node, origin):
         mine = direct_audience(node.node_id)
         origin.put(mine, indicator(1), policy={"tlp": "amber"})
         origin.deliver(node, mine)
         assert why(node, "b") == ("refused", "REFUSED_RELAY_NEVER")
 
-    def test_the_operators_dial(self, node, origin, c):
+    @pytest.mark.usefixtures("c")
+    def test_the_operators_dial(self, node, origin):
         origin.put("green", indicator(1))
         origin.deliver(node, "green")
         set_peer(node, _peer(node, "origin"), PeerChanges(relay=False))
@@ -160,7 +168,8 @@ class TestTokens:
 
 
 class TestUnknown:
-    def test_the_object(self, node, b):
+    @pytest.mark.usefixtures("b")
+    def test_the_object(self, node):
         with pytest.raises(NotFound, match="E_NOT_FOUND"):
             explain_sharing(node, ONE, "b")
 
@@ -169,7 +178,8 @@ class TestUnknown:
         with pytest.raises(NotFound, match="E_WHO_UNKNOWN"):
             explain_sharing(node, ONE, "nobody")
 
-    def test_a_claim_of_another_origin(self, node, b):
+    @pytest.mark.usefixtures("b")
+    def test_a_claim_of_another_origin(self, node):
         publish(node, Tlp.GREEN)
         author = Author(2)
         author.meets(node, "trusted")

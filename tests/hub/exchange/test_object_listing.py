@@ -40,9 +40,13 @@ def a(node):
 
 
 def test_objects_are_listed_with_their_origins_name_and_state(node, a):
-    listed = [item for item in list_objects(node) if item.id == ONE][0]
+    listed = next(item for item in list_objects(node) if item.id == ONE)
     assert (listed.origin, listed.origin_name) == (a.node_id, "example-cert")
-    assert (listed.tlp, listed.state, listed.code) == ("clear", "quarantined", "QUARANTINED_INBOUND")
+    assert (listed.tlp, listed.state, listed.code) == (
+        "clear",
+        "quarantined",
+        "QUARANTINED_INBOUND",
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,7 +58,8 @@ def test_objects_are_listed_with_their_origins_name_and_state(node, a):
         ({"state": "quarantined", "limit": 1}, {ONE}),
     ],
 )
-def test_a_list_can_be_narrowed(node, a, filters, expected):
+@pytest.mark.usefixtures("a")
+def test_a_list_can_be_narrowed(node, filters, expected):
     assert {item.id for item in list_objects(node, **filters)} == expected
 
 
@@ -77,14 +82,16 @@ def test_versions_are_shown_oldest_first(node, a):
     assert [shown.listed.version for shown in show_object(node, ONE)][-1] == LATER
 
 
-def test_an_unknown_object(node, a):
+@pytest.mark.usefixtures("a")
+def test_an_unknown_object(node):
     with pytest.raises(NotFound, match="E_NOT_FOUND"):
         show_object(node, NINE)
     with pytest.raises(NotFound, match="E_NOT_FOUND"):
         show_object(node, ONE, origin=node.node_id)
 
 
-def test_accepting_shows_an_object_to_its_readers(node, a):
+@pytest.mark.usefixtures("a")
+def test_accepting_shows_an_object_to_its_readers(node):
     assert accept_quarantined(node, [ONE]) == 1
     assert ONE in view_ids(node, Tlp.CLEAR)
     assert TWO not in view_ids(node, Tlp.CLEAR)
@@ -109,14 +116,16 @@ def test_an_unknown_marking_can_be_accepted_by_a_person_at_the_strict_label(node
     assert ONE in view_ids(node, Tlp.AMBER_STRICT)
 
 
-def test_rejecting_keeps_it_from_everybody_for_good(node, a):
+@pytest.mark.usefixtures("a")
+def test_rejecting_keeps_it_from_everybody_for_good(node):
     assert reject_quarantined(node, [ONE], "not for us") == 1
     assert states(node, ONE) == [("rejected", "REJECTED_BY_OPERATOR")]
     with pytest.raises(Conflict, match="E_NOT_QUARANTINED"):
         accept_quarantined(node, [ONE])
 
 
-def test_one_that_does_not_wait_spoils_the_whole_request(node, a):
+@pytest.mark.usefixtures("a")
+def test_one_that_does_not_wait_spoils_the_whole_request(node):
     accept_quarantined(node, [ONE])
     before = views(node)
     with pytest.raises(Conflict, match="E_NOT_QUARANTINED"):
@@ -141,7 +150,8 @@ def test_a_claim_that_lost_to_a_stronger_one_is_not_accepted(node):
     assert states(node, value["id"]) == [("accepted", None), ("quarantined", "E_ID_CONFLICT")]
 
 
-def test_every_decision_is_in_the_audit(node, a):
+@pytest.mark.usefixtures("a")
+def test_every_decision_is_in_the_audit(node):
     accept_quarantined(node, [ONE], actor="ada")
     reject_quarantined(node, [TWO], "no", actor="ada")
     rows = rows_of(node, "SELECT code, actor FROM audit_events ORDER BY event_row")

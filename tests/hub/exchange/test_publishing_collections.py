@@ -12,7 +12,11 @@ from hub.errors import Conflict
 from hub.exchange.add_objects import add_objects
 from hub.exchange.collections import add_collection, grant_collection, local_origin
 from hub.exchange.publish import PublishRequest, publish_objects
-from hub.exchange.publishing_collections import ROUND, publish_collection
+from hub.exchange.publishing_collections import (
+    ROUND,
+    CollectionPublished,
+    publish_collection,
+)
 from hub.operators.readers import Reader
 from hub.operators.tokens import add_token, list_tokens
 from hub.peers.suspend import suspend_peer
@@ -89,7 +93,8 @@ def sealed(node, audience):
     feed = FeedName(node.node_id, audience)
     entries = rows_of(
         node,
-        f"SELECT record FROM entries JOIN feeds USING (feed_row) WHERE feed = '{feed}' ORDER BY seq",
+        "SELECT record FROM entries JOIN feeds USING (feed_row)"
+        f" WHERE feed = '{feed}' ORDER BY seq",
     )
     payloads = [json.loads(envelope_in(row["record"]).payload) for row in entries]
     return [
@@ -178,7 +183,8 @@ def test_a_peer_gets_each_object_at_its_own_label(node, peer):
     ]
 
 
-def test_red_goes_nowhere(node, peer):
+@pytest.mark.usefixtures("peer")
+def test_red_goes_nowhere(node):
     collection = publishing(node, "friend")
     told = post(node, labelled(1, Tlp.RED))
     assert "E_LABEL_STRICTER" in told[stix_id("indicator", 1)]
@@ -202,7 +208,7 @@ def test_a_peer_whose_standing_does_not_reach_gets_nothing_of_it(node, peer, cha
     assert refusals(node) == [(code, ids(1))]
     # Told once; and raising the trust later sends nothing that nobody asked for again.
     give_trust(node, peer, "trusted")
-    assert publish_collection(node, collection) == type(publish_collection(node, collection))(0, {})
+    assert publish_collection(node, collection) == CollectionPublished(0, {})
     assert outcome(node, 1) == [("local", code)]
 
 
@@ -225,7 +231,8 @@ def test_groups_come_later(node, target):
     assert refused.value.code == "E_LATER_RELEASE"
 
 
-def test_an_ambiguous_peer_is_refused(node, peer):
+@pytest.mark.usefixtures("peer")
+def test_an_ambiguous_peer_is_refused(node):
     Author(2).meets(node, name="friend")
     with pytest.raises(Conflict) as refused:
         add_collection(node, "Shared", publish_to="friend")
@@ -382,7 +389,7 @@ def test_producers_are_not_told_what_this_node_holds(node, peer):
 # References
 
 
-def test_a_reference_waits_for_what_comes_later(node, clock):
+def test_a_reference_waits_for_what_comes_later(node):
     collection = publishing(node, "green")
     link = marked(relationship(1, *ids(1, 2)), Tlp.GREEN)
     post(node, link, labelled(1, Tlp.GREEN))
@@ -406,7 +413,8 @@ def test_a_reference_into_the_dark_waits_for_a_day(node, clock):
     assert len(refusals(node)) == 1
 
 
-def test_what_is_green_does_not_tell_of_what_is_amber(node, peer):
+@pytest.mark.usefixtures("peer")
+def test_what_is_green_does_not_tell_of_what_is_amber(node):
     collection = publishing(node, "friend")
     post(node, marked(relationship(1, *ids(1, 2)), Tlp.GREEN))
     post(node, labelled(1, Tlp.AMBER), labelled(2, Tlp.GREEN))

@@ -19,7 +19,9 @@ def ids(entries):
 
 
 def test_what_is_referred_to_comes_first():
-    entries = in_entries(ready(note(1, stix_id("note", 2)), note(2, stix_id("indicator", 1)), indicator(1)))
+    entries = in_entries(
+        ready(note(1, stix_id("note", 2)), note(2, stix_id("indicator", 1)), indicator(1))
+    )
     assert ids(entries) == [[stix_id("indicator", 1), stix_id("note", 2), stix_id("note", 1)]]
 
 

@@ -21,7 +21,6 @@ from schemas.timestamps import write_wire_time
 from tests.support.joined_nodes import entry_states, states, view, view_ids
 from tests.support.nodes import NOW, FixedClock, make_node
 from tests.support.publications import (
-    AT,
     STATEMENT,
     Author,
     domain,
@@ -257,7 +256,7 @@ class TestChainLevel:
 
 
 class TestContentLevel:
-    """A sound entry with bad content is stored as rejected, exposes nothing, and the chain goes on."""
+    """A sound entry with bad content is stored as rejected and exposes nothing; the feed goes on."""
 
     def rejected(self, node, a, code, audience="green"):
         """Check that the first entry was rejected and the second taken."""
@@ -390,7 +389,9 @@ class TestContentLevel:
         a.deliver(node, "green")
         live = marked(indicator(2, modified="2026-03-01T09:30:00.000Z"), Tlp.GREEN)
         policy = policy_of("green")
-        a.write("green", kind="retract", ids=[stix_id("indicator", 1)], policy=policy, objects=[live])
+        a.write(
+            "green", kind="retract", ids=[stix_id("indicator", 1)], policy=policy, objects=[live]
+        )
         a.deliver(node, "green")
         assert entry_states(node, a.feed("green").name)[2] == (3, "rejected", "E_SCHEMA")
         assert states(node, stix_id("indicator", 1)) == [("accepted", None)]

@@ -78,6 +78,15 @@ def origins(node, ceiling, identifier):
     ]
 
 
+def latest_versions(node, ceiling, identifier=ONE):
+    """Which version readers of this clearance see as the latest."""
+    return [
+        row["version"]
+        for row in view_rows(node, ceiling)
+        if row["stix_id"] == identifier and row["latest"]
+    ]
+
+
 class TestTrustGate:
     @pytest.mark.parametrize(
         ("trust", "state", "code"),
@@ -166,8 +175,7 @@ class TestVersions:
         a.put("clear", indicator(1, modified=LATER))
         a.deliver(node, "clear")
         assert [v for i, v in view(node, Tlp.CLEAR) if i == ONE] == [AT, LATER]
-        latest = [r["version"] for r in view_rows(node, Tlp.CLEAR) if r["stix_id"] == ONE and r["latest"]]
-        assert latest == [LATER]
+        assert latest_versions(node, Tlp.CLEAR) == [LATER]
 
     def test_pages_cut_differently_come_to_the_same(self, node, a):
         a.put("clear", indicator(1))
@@ -175,8 +183,7 @@ class TestVersions:
         a.put("clear", indicator(1, modified=LATEST))
         for until in (1, 2, 3):
             a.deliver(node, "clear", until=until)
-        latest = [r["version"] for r in view_rows(node, Tlp.CLEAR) if r["stix_id"] == ONE and r["latest"]]
-        assert latest == [LATEST]
+        assert latest_versions(node, Tlp.CLEAR) == [LATEST]
 
     def test_an_observable_is_one_fact_however_often_it_comes(self, node, a):
         a.put("clear", domain("x.example"))
@@ -205,8 +212,7 @@ class TestVersions:
         a.put("clear", indicator(1, modified=LATER))
         a.deliver(node, "clear")
         accept_quarantined(node, [ONE])
-        latest = [r["version"] for r in view_rows(node, Tlp.CLEAR) if r["stix_id"] == ONE and r["latest"]]
-        assert latest == [LATER]
+        assert latest_versions(node, Tlp.CLEAR) == [LATER]
 
 
 class TestOwnership:
@@ -232,7 +238,9 @@ class TestOwnership:
             assert origins(node, ceiling, identifier) == expected
 
     @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-    @pytest.mark.parametrize("labels", list(itertools.product(["clear", "green", "direct"], repeat=2)))
+    @pytest.mark.parametrize(
+        "labels", list(itertools.product(["clear", "green", "direct"], repeat=2))
+    )
     def test_t25_the_order_of_arrival_changes_no_view(self, tmp_path, labels, order):
         node = make_node(tmp_path, "receiver")
         authors = [Author(1), Author(2)]
@@ -482,8 +490,7 @@ class TestFeedsThatOvertakeEachOther:
         for audience in ("green", direct):
             assert a.deliver(node, audience).rejected == 0
         assert stix_id("indicator", 2) in view_ids(node, Tlp.GREEN)
-        latest = [r["version"] for r in view_rows(node, Tlp.GREEN) if r["stix_id"] == ONE and r["latest"]]
-        assert latest == [LATER]
+        assert latest_versions(node, Tlp.GREEN) == [LATER]
 
     def test_a_withdrawn_object_beside_innocent_ones(self, node, a, direct):
         a.put("green", indicator(1))
@@ -510,8 +517,7 @@ class TestFeedsThatOvertakeEachOther:
         for audience in ("green", direct) if wide_first else (direct, "green"):
             a.deliver(node, audience)
         assert (ONE in view_ids(node, Tlp.GREEN)) is names_it
-        latest = [r["version"] for r in view_rows(node, Tlp.AMBER) if r["stix_id"] == ONE and r["latest"]]
-        assert latest == [LATER if names_it else AT]
+        assert latest_versions(node, Tlp.AMBER) == [LATER if names_it else AT]
 
     def test_a_wide_version_that_comes_after_the_narrow_one(self, node, a, direct):
         a.put("green", indicator(1))
@@ -589,7 +595,9 @@ class TestErase:
         a.put("clear", indicator(3))
         assert a.deliver(node, "clear").error is None
         assert ONE not in {i for i, _ in view(node, Tlp.RED)}
-        kept = rows_of(node, "SELECT content AS raw FROM objects UNION ALL SELECT record FROM entries")
+        kept = rows_of(
+            node, "SELECT content AS raw FROM objects UNION ALL SELECT record FROM entries"
+        )
         assert not any(b"Lovelace" in bytes(row["raw"]) for row in kept)
         assert rows_of(node, "SELECT relay_stopped FROM feeds WHERE NOT own")[0]["relay_stopped"]
 

@@ -131,7 +131,8 @@ def test_groups_come_later(node):
     assert refused.value.code == "E_LATER_RELEASE"
 
 
-def test_an_unknown_or_ambiguous_origin_is_refused(node, author):
+@pytest.mark.usefixtures("author")
+def test_an_unknown_or_ambiguous_origin_is_refused(node):
     with pytest.raises(NotFound, match="E_PEER_UNKNOWN"):
         select(node, "origin=nobody")
     Author(2).meets(node, name="registry")
@@ -199,7 +200,7 @@ def test_what_leaves_originals_leaves_it(node, author):
     assert len(standing) == 2  # the revoked version alone is left
 
 
-def test_what_is_let_out_of_quarantine_enters_it(node, author):
+def test_what_is_let_out_of_quarantine_enters_it(node):
     collection = select(node, "threat_type=dga")
     other = Author(2)
     other.meets(node, "member")
@@ -267,7 +268,7 @@ def test_of_two_origins_of_one_observable_each_is_in_its_own_collection(node, au
 # Who reads it
 
 
-def test_a_grant_opens_it_without_originals_up_to_the_readers_ceiling(node, author):
+def test_a_grant_opens_it_without_originals_up_to_the_readers_ceiling(node):
     collection = select(node, "threat_type=dga")
     siem, other = reader(node, "siem"), reader(node, "other")
     grant_collection(node, "picked", "siem", can_read=True)

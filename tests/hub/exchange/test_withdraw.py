@@ -100,7 +100,6 @@ def test_an_observable_has_no_last_version(a, b):
 
 def test_the_proof_of_the_id_comes_along(a):
 
-
     withdrawn = publish_names(a).stix_ids[0]
     withdraw_object(a, withdrawn, "false positive")
     assert list(last_payload(a)["idn"]) == [withdrawn]

@@ -31,9 +31,9 @@ def test_without_parameters_it_is_the_first_page_of_the_latest():
     assert (request.limit, request.matches) == (DEFAULT_LIMIT, Matches())
 
 
-def test_lists_are_joined_sorted_and_each_once():
+def test_lists_are_sorted_and_each_once():
     request = read_page_request(
-        [("match[type]", "b,a"), ("match[type]", "a"), ("match[id]", "x"), ("other", "\x00")]
+        [("match[type]", "b,a,b"), ("match[id]", "x"), ("other", "\x00"), ("other", "")]
     )
     assert request.matches == Matches(ids=("x",), types=("a", "b"))
 

@@ -39,25 +39,29 @@ class Thing:
     by: str = "feeder"
     id_of: str = ""
     more: tuple[tuple[str, Any], ...] = ()
+    picked: bool = False
+    """Whether it matches the selection of the filtered collection ``picked``."""
 
     @property
     def value(self) -> Any:
         # What counts is inside: the id must not name the needle where two versions share it.
-        return indicator(self.id_of or self.name, self.tlp, self.modified) | {"name": self.name}
+        labels = {"labels": ["dga", "phishing"] if self.picked else ["dga"]}
+        named = {"name": self.name} | labels
+        return indicator(self.id_of or self.name, self.tlp, self.modified) | named
 
 
 WORLD = [
-    Thing("red-1.example", R),
-    Thing("amber-strict-1.example", S),
-    Thing("clear-1.example", C),
-    Thing("www.bank.example", A),
-    Thing("green-1.example", G),
-    Thing("machine.example", R, more=(("machine", True),)),
-    Thing("amber-1.example", A),
-    Thing("drill.example", C, more=(("exercise", True),)),
-    Thing("waiting.example", C, more=(("state", "quarantined"),)),
-    Thing("clear-2.example", C),
-    Thing("strict-version.example", S, modified=LATER, id_of="clear-2.example"),
+    Thing("red-1.example", R, picked=True),
+    Thing("amber-strict-1.example", S, picked=True),
+    Thing("clear-1.example", C, picked=True),
+    Thing("www.bank.example", A, picked=True),
+    Thing("green-1.example", G, picked=True),
+    Thing("machine.example", R, more=(("machine", True),), picked=True),
+    Thing("amber-1.example", A, picked=True),
+    Thing("drill.example", C, more=(("exercise", True),), picked=True),
+    Thing("waiting.example", C, more=(("state", "quarantined"),), picked=True),
+    Thing("clear-2.example", C, picked=True),
+    Thing("strict-version.example", S, modified=LATER, id_of="clear-2.example", picked=True),
     Thing("mail.bank.example", A),
     *[Thing(f"shared-{tlp.name.lower()}.example", tlp, "shared") for tlp in (R, S, A, G, C)],
     Thing("shared-strict-version.example", S, "shared", LATER, id_of="shared-clear.example"),
@@ -66,7 +70,7 @@ WORLD = [
     Thing("amber-before.example", A, modified=EARLIER, id_of="clear-3.example"),
     Thing("clear-3.example", C),
     Thing("green-2.example", G),
-    Thing("shared-other.example", G, "shared", by="other-feeder"),
+    Thing("shared-other.example", G, "shared", by="other-feeder", picked=True),
 ]
 
 READERS: dict[str, tuple[str, dict[str, Any], set[Tlp], set[Tlp]]] = {
@@ -87,6 +91,7 @@ READERS: dict[str, tuple[str, dict[str, Any], set[Tlp], set[Tlp]]] = {
 }
 GRANTED_READ = set(READERS) - {"ungranted", "admin", "feeder"}
 GRANTED_WRITE = {"feeder", "producer"}
+GRANTED_PICKED = GRANTED_READ - {"producer"}
 
 
 def is_visible(reader: str, thing: Thing) -> bool:
@@ -102,7 +107,9 @@ def is_visible(reader: str, thing: Thing) -> bool:
     if thing.tlp is R and not more.get("machine"):
         return False
     touches = reader == "bank" and thing.tlp is A and thing.name.endswith(".bank.example")
-    return thing.tlp in originals or touches
+    # In a filtered collection the clearance counts, and no leave to read originals is asked for.
+    cleared = shared | originals if reader in GRANTED_PICKED else set()
+    return thing.tlp in originals or touches or (thing.picked and thing.tlp in cleared)
 
 
 def fill(intel: Intel, things: list[Thing]) -> None:
@@ -124,11 +131,14 @@ def base(tmp_path_factory) -> Iterator[Intel]:
     intel = make_intel(tmp_path_factory.mktemp("leaks"), FixedClock().at)
     for alias in ("shared", "secret"):
         add_collection(intel.node, alias.title(), alias=alias)
+    add_collection(intel.node, "Picked", alias="picked", select="threat_type=phishing")
     for name, (kind, options, _, _) in READERS.items():
         intel.add(name, kind, **options)
     intel.add("other-feeder", "writer")
     for name in GRANTED_READ:
         grant_collection(intel.node, "shared", name, can_read=True, can_write=name in GRANTED_WRITE)
+    for name in GRANTED_PICKED:
+        grant_collection(intel.node, "picked", name, can_read=True)
     for name, alias in (("feeder", "shared"), ("other-feeder", "shared"), ("feeder", "secret")):
         grant_collection(intel.node, alias, name, can_write=True)
     yield intel
@@ -163,7 +173,7 @@ def narrow(base, tmp_path, reader) -> Iterator[Intel]:
 
 
 IDS = sorted({thing.value["id"] for thing in WORLD})
-COLLECTIONS = ["originals", VERDICTS_ID, "shared", "secret", "unknown"]
+COLLECTIONS = ["originals", VERDICTS_ID, "shared", "picked", "secret", "unknown"]
 PARAMETERS = {
     "collection_id": COLLECTIONS,
     "object_id": IDS,

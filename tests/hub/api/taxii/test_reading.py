@@ -148,11 +148,11 @@ def test_the_manifest_tells_id_date_version_and_media_type(intel, reader):
     records = answer.json()["objects"]
     assert records[1] == {
         "id": stix_id("a.example"),
-        "date_added": "2026-03-01T10:00:00.000001Z",
+        "date_added": "2026-03-01T10:00:01.000001Z",
         "version": AT,
         "media_type": "application/stix+json;version=2.1",
     }
-    assert records[2]["version"] == records[2]["date_added"] == "2026-03-01T10:00:00.000002Z"
+    assert records[2]["version"] == records[2]["date_added"] == "2026-03-01T10:00:01.000002Z"
     assert answer.headers["x-taxii-date-added-last"] == records[2]["date_added"]
     by_version = f"?match[version]={records[2]['version']}"
     found = intel.ask(reader, OBJECTS + by_version).json()["objects"]
