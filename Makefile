@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-long check house bench lock system-packages clean
+.PHONY: help setup demo test test-long check house bench bench-large lock system-packages clean
 
 ARGS ?=
 VENV := .venv
@@ -49,8 +49,11 @@ check: $(STAMP) ## Lint, format, types, import contracts and house tests
 house: $(STAMP) ## Run the house tests alone
 	$(BIN)/python -m pytest -q tests/house $(ARGS)
 
-bench: $(STAMP) ## Measure publishing and pulling, in objects per second
+bench: $(STAMP) ## Measure the TAXII server beside its peers, publishing and pulling
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-large: $(STAMP) ## Measure a million objects on SQLite and PostgreSQL (minutes)
+	$(BIN)/python -m tests.benchmarks.large $(ARGS)
 
 lock: ## Write the locks anew from pyproject.toml (ARGS=--upgrade takes newer releases)
 	deploy/lock.sh $(ARGS)

@@ -156,6 +156,7 @@ class _PageWrite:
         self.peer = find_peer(tx, feed.node_id)
         self.budgets = budgets_of(tx, feed.node_id, self.peer, sender, self.now)
         self.taken = 0
+        self.erased: set[int] = set()
         self.rows: list[EntryRow] = []
         self.counts = Received(last_seq=self.held.last_seq)
 
@@ -284,6 +285,9 @@ class _PageWrite:
                 objects.admit(entry, item.content)
             except ContentRejected as rejected:
                 code = rejected.code
+            else:
+                if item.content.content.kind == "erase":
+                    self.erased.update(item.content.content.seqs)
         if code is not None:
             self.counts = replace(self.counts, rejected=self.counts.rejected + 1)
         self.counts = replace(self.counts, entries=self.counts.entries + 1)
@@ -311,7 +315,11 @@ class _PageWrite:
             if self.is_new:
                 stored.forget_feed(self.tx, self.held.feed_row)
             return
-        stored.store_entries(self.tx, self.rows)
+        # What this very page erased never touches the disk; what was held is blanked already.
+        stored.store_entries(
+            self.tx,
+            [replace(row, record=b"") if row.seq in self.erased else row for row in self.rows],
+        )
         objects.store()
         for budget in self.budgets:
             spend(self.tx, budget, self.taken)

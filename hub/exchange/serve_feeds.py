@@ -145,10 +145,9 @@ def _that_fit(heads: Iterable[bytes]) -> Iterator[bytes]:
     """Leave out what an answer has no room for: a head only saves its reader a page."""
     room = MAX_BODY_BYTES - _ROOM_FOR_HEADS
     for head in heads:
-        room -= len(head) + 1
-        if room < 0:
-            return
-        yield head
+        if len(head) < room:
+            room -= len(head) + 1
+            yield head
 
 
 def own_heads_for(tx: Transaction, peer: PeerRow) -> list[bytes]:

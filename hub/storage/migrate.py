@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -29,6 +30,8 @@ def _config(connection: sa.Connection | None = None) -> Config:
 
 def upgrade(database: Database) -> None:
     """Apply the missing migrations; two processes at once are safe."""
+    if revision_of(database) == newest_revision():
+        return
     with database.write() as tx:
         # The writers' lock keeps a second process out until the first has committed.
         command.upgrade(_config(tx.connection), "head")
@@ -40,8 +43,9 @@ def revision_of(database: Database) -> str | None:
         return MigrationContext.configure(tx.connection).get_current_revision()
 
 
+@functools.cache
 def newest_revision() -> str | None:
-    """Name the revision that this release wants."""
+    """Name the revision that this release wants; read once, it cannot change under a process."""
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 

@@ -5,7 +5,7 @@ Invariants:
 * at most 20 objects share a millisecond, so a reader that truncates its cursor to milliseconds
   gets repeats and never a gap or an endless loop;
 * one view's dates say nothing of another's;
-* a date lies ``LEAD`` ahead of the clock, so it lies ahead of the moment at which the commit is seen.
+* a date lies ``LEAD`` ahead of the clock, so ahead of the moment at which its commit is seen.
 
 >>> next_dates(5_000, 0, 0, 2)
 ([5000, 5001], 2)

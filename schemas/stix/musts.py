@@ -148,7 +148,11 @@ def _check_common_references(value: Mapping[str, Any]) -> None:
     for position, marking in enumerate(value.get("object_marking_refs", ())):
         if not marking.startswith("marking-definition--"):
             _reject(f"$.object_marking_refs[{position}]", "does not name a marking-definition")
+        if marking == value["id"]:  # STIX 2.1 §3.2: no marking marks itself
+            _reject(f"$.object_marking_refs[{position}]", "names the object itself")
     for position, granular in enumerate(value.get("granular_markings", ())):
+        if granular.get("marking_ref") == value["id"]:
+            _reject(f"$.granular_markings[{position}].marking_ref", "names the object itself")
         for selector in granular["selectors"]:
             if not _selects(value, selector):
                 _reject(f"$.granular_markings[{position}].selectors", "selects nothing")

@@ -106,6 +106,7 @@ class Walked:
     objects: int
     size: int
     page_seconds: tuple[float, ...]
+    last_path: str = ""
 
 
 def add(target: Target, bodies: Sequence[bytes]) -> float:
@@ -120,8 +121,8 @@ def add(target: Target, bodies: Sequence[bytes]) -> float:
     return seconds
 
 
-def walk(target: Target, page: int = PAGE) -> Walked:
-    """Read a collection from its first page to its last."""
+def walk(target: Target, page: int = PAGE, keep: list[bytes] | None = None) -> Walked:
+    """Read a collection from its first page to its last; ``keep`` is given the pages."""
     connection = Connection(target)
     objects = size = 0
     seconds = []
@@ -135,27 +136,42 @@ def walk(target: Target, page: int = PAGE) -> Walked:
         whole = bytes(body)
         objects += whole.count(_ONCE_AN_OBJECT)
         size += len(whole)
+        if keep is not None:
+            keep.append(whole)
         found = _NEXT.search(whole[:_EDGE]) or _NEXT.search(whole[-_EDGE:])
         if found is None:
             break
         following = f"&next={quote(found.group(1).decode(), safe='')}"
     connection.close()
-    return Walked(objects, size, tuple(seconds))
+    return Walked(objects, size, tuple(seconds), path)
 
 
-def fetch(target: Target, path: str, times: int) -> tuple[int, float]:
-    """Get one address again and again; return the bytes and the seconds."""
+def fetch(target: Target, paths: Sequence[str]) -> Walked:
+    """Get addresses one after the other, and count as a walk does."""
     connection = Connection(target)
-    size = 0
-    started = time.perf_counter()
-    for _ in range(times):
+    objects = size = 0
+    for path in paths:
         status, body = connection.ask("GET", path)
         assert status == 200, f"{target.name}: {status}"
-        size += len(body)
-        bytes(body).count(_ONCE_AN_OBJECT)  # what a walk does with its pages
-    seconds = time.perf_counter() - started
+        whole = bytes(body)
+        objects += whole.count(_ONCE_AN_OBJECT)
+        size += len(whole)
     connection.close()
-    return size, seconds
+    return Walked(objects, size, ())
+
+
+def alternate(target: Target, paths: Sequence[str], times: int) -> list[list[float]]:
+    """Get addresses in turn, again and again; return each one's seconds."""
+    connection = Connection(target)
+    seconds: list[list[float]] = [[] for _ in paths]
+    for _ in range(times):
+        for place, path in enumerate(paths):
+            started = time.perf_counter()
+            status, _ = connection.ask("GET", path)
+            seconds[place].append(time.perf_counter() - started)
+            assert status == 200, f"{target.name}: {status}"
+    connection.close()
+    return seconds
 
 
 def look_up(target: Target, stix_ids: Sequence[str]) -> list[float]:

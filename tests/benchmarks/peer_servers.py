@@ -106,7 +106,7 @@ def medallion(home: Path) -> Iterator[tuple[Target, int]]:
         python, "-m", "medallion.scripts.run", "--port", str(port), "--log-level", "ERROR",
         str(home / "settings.json"),
     ]  # fmt: skip
-    with _running(command, home, port) as pid:
+    with running(command, home, port) as pid:
         path = f"/b/collections/{_COLLECTION}/objects/"
         yield Target.by_basic("medallion", port, path, "bench", "bench"), pid
 
@@ -123,7 +123,7 @@ def opentaxii(home: Path) -> Iterator[tuple[Target, int]]:
         python, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--threads", "4",
         "--timeout", "600", "--log-level", "error", "started:app",
     ]  # fmt: skip
-    with _running(command, home, port, OPENTAXII_CONFIG=str(home / "settings.yml")) as pid:
+    with running(command, home, port, OPENTAXII_CONFIG=str(home / "settings.yml")) as pid:
         _wait_for((home / "objects.txt").exists, home)
         path = (home / "objects.txt").read_text()
         yield Target("opentaxii", port, path), _worker_of(pid)
@@ -151,7 +151,8 @@ def _environment(name: str, requirements: Sequence[str]) -> str:
 
 
 @contextmanager
-def _running(command: Sequence[str], home: Path, port: int, **environment: str) -> Iterator[int]:
+def running(command: Sequence[str], home: Path, port: int, **environment: str) -> Iterator[int]:
+    """Run a server until the block ends; give its process once it listens."""
     kept = {"PATH": os.environ.get("PATH", ""), "HOME": str(home)}
     with (home / "log.txt").open("wb") as log:
         process = subprocess.Popen(

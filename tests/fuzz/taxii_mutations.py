@@ -70,10 +70,10 @@ _DATES = (
     "2026-02-31T00:00:00Z", "2026-03-01", "2026-03-01T10:00:05%2B01:00", "1e9", "-1", "%00",
 )  # fmt: skip
 _WORDS = (
-    "", "0", "1", "2", "-1", "10001", "99999999999999999999", "1.5", "+1", "%D9%A3", "last", "first",
-    "all", "first,last", "all,", ",", "indicator", "identity,indicator", "INDICATOR", "2.1", "2.0",
-    "2.1,2.0", "null", "%00", "%FF%FE", "%C3%A9", "'", "';--", "%25", "a" * 600, "../..", "*", "\\",
-    "%F0%9F%98%80", "%ED%A0%80", "%0D%0AX-Injected:%201",
+    "", "0", "1", "2", "-1", "10001", "99999999999999999999", "1.5", "+1", "%D9%A3", "last",
+    "first", "all", "first,last", "all,", ",", "indicator", "identity,indicator", "INDICATOR",
+    "2.1", "2.0", "2.1,2.0", "null", "%00", "%FF%FE", "%C3%A9", "'", "';--", "%25", "a" * 600,
+    "../..", "*", "%5C", "%F0%9F%98%80", "%ED%A0%80", "%0D%0AX-Injected:%201",
 )  # fmt: skip
 _NAMES = (
     "limit", "next", "added_after", "match[id]", "match[type]", "match[version]",

@@ -19,7 +19,7 @@ from schemas.identifiers import FeedName, direct_audience
 from schemas.markings import Tlp
 from schemas.signed_envelope import RELAY_HEAD_TYPE
 from schemas.strict_json import strict_loads
-from tests.support.nodes import FixedClock
+from tests.support.nodes import FixedClock, put_empty_tables
 from tests.support.publications import hand_over, last_seq, page_of
 from tests.support.stored_state import rows_of
 
@@ -33,6 +33,7 @@ def make_twin(home: Path) -> Node:
 
     clock = FixedClock()
     chosen = load_settings(home, allow_loopback_peers=True)
+    put_empty_tables(home / "tocsin.db")
     profile = NodeProfile("twin", "twin.example", "http://127.0.0.1:9/")
     create_node(chosen, profile, clock=clock, entropy=entropy)
     return open_node(chosen, clock=clock, entropy=entropy)

@@ -53,6 +53,26 @@ class StatusRow:
 
 _COLUMNS = [COLLECTIONS.c[field.name] for field in fields(CollectionRow)]
 
+# Built once: every request of a reader asks it, and building it takes longer than answering it.
+_GRANTED = (
+    sa.select(*_COLUMNS, GRANTS.c.can_read, GRANTS.c.can_write)
+    .join(
+        GRANTS,
+        sa.and_(
+            GRANTS.c.collection_id == COLLECTIONS.c.collection_id,
+            GRANTS.c.token_name == sa.bindparam("token"),
+        ),
+        isouter=True,
+    )
+    .order_by(COLLECTIONS.c.created_at, COLLECTIONS.c.collection_id)
+)
+_GRANTED_ONE = _GRANTED.where(
+    sa.or_(
+        COLLECTIONS.c.collection_id == sa.bindparam("reference"),
+        COLLECTIONS.c.alias == sa.bindparam("reference"),
+    )
+)
+
 
 def _collection(row: Any) -> CollectionRow:
     mapping = row._mapping  # noqa: SLF001 - SQLAlchemy's documented accessor
@@ -103,25 +123,14 @@ def granted_collections(
         token_name: whose grants.
         reference: an id or alias, or None for every collection.
     """
-    statement = (
-        sa.select(*_COLUMNS, GRANTS.c.can_read, GRANTS.c.can_write)
-        .join(
-            GRANTS,
-            sa.and_(
-                GRANTS.c.collection_id == COLLECTIONS.c.collection_id,
-                GRANTS.c.token_name == token_name,
-            ),
-            isouter=True,
-        )
-        .order_by(COLLECTIONS.c.created_at, COLLECTIONS.c.collection_id)
-    )
+    asked: dict[str, str] = {"token": token_name}
+    statement = _GRANTED
     if reference is not None:
-        statement = statement.where(
-            sa.or_(COLLECTIONS.c.collection_id == reference, COLLECTIONS.c.alias == reference)
-        )
+        asked["reference"] = reference
+        statement = _GRANTED_ONE
     return tuple(
         GrantedCollection(_collection(row), bool(row.can_read), bool(row.can_write))
-        for row in tx.connection.execute(statement)
+        for row in tx.connection.execute(statement, asked)
     )
 
 

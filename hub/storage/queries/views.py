@@ -16,6 +16,12 @@ from hub.storage.tables.objects import OBJECTS, VIEW_ROWS, VIEWS
 from hub.storage.transaction import Transaction
 from hub.storage.view_dates import LEAD, next_dates
 
+# Built once: every request of a reader asks it, and building it takes longer than answering it.
+_FIND_VIEW = sa.select(VIEWS).where(
+    VIEWS.c.collection_id == sa.bindparam("collection"),
+    VIEWS.c.ceiling == sa.bindparam("up_to"),
+    VIEWS.c.organisation_id == sa.bindparam("organisation"),
+)
 _MOVE_CLOCK = (
     VIEWS.update()
     .where(VIEWS.c.view_id == sa.bindparam("of"))
@@ -63,11 +69,8 @@ def find_view(
 ) -> ViewRow | None:
     """Find one view."""
     row = tx.connection.execute(
-        sa.select(VIEWS).where(
-            VIEWS.c.collection_id == collection_id,
-            VIEWS.c.ceiling == ceiling,
-            VIEWS.c.organisation_id == organisation_id,
-        )
+        _FIND_VIEW,
+        {"collection": collection_id, "up_to": ceiling, "organisation": organisation_id},
     ).one_or_none()
     return None if row is None else ViewRow(*row)
 

@@ -3,7 +3,8 @@
 Its code is not public. From trackers, in reports by its own people and users:
 mitre-attack/attack-workbench-taxii-server issue 32 (dates in headers have to be RFC 3339 with six
 digits), OpenCTI-Platform/opencti issue 6973 (a date header without a date on an empty page ends its
-import). That it parses the body of every error as a TAXII error is the project's own note (issue 3);
+import). That it parses the body of every error as a TAXII error is the project's own note (issue
+3);
 mitre-attack/attack-workbench-taxii-server issue 36 is the same complaint of another reader: errors
 have to come in TAXII's media type.
 """

@@ -9,8 +9,8 @@ What it does, word for word of its CEL programs:
 * page 1 is ``url`` without its last slash, ``/?`` and ``added_after`` (and, later, ``limit``);
   a further page has ``next`` (and ``limit``) and nothing else: ``added_after`` is dropped;
 * it goes on while there is a ``next``, whatever ``more`` says;
-* ``body.objects.map(…)``: until June 2026 an envelope without ``objects`` ends the evaluation, which
-  keeps the state as it was; the cursor is ``X-Taxii-Date-Added-Last`` of the last answer;
+* ``body.objects.map(…)``: until June 2026 an envelope without ``objects`` ends the evaluation,
+  which keeps the state as it was; the cursor is ``X-Taxii-Date-Added-Last`` of the last answer;
 * the first ``added_after`` is its own clock less an interval, in whole seconds.
 """
 

@@ -1,8 +1,8 @@
 """Any client whose answer is lost on the way, and cursors in the wrong place.
 
-Source: issue 3, "Kind to real clients"; RFC 9110 §9.2.2 (GET may be repeated). A client that lost an
-answer asks again with the ``next`` or ``added_after`` that it still has; one that lost the answer to
-an Add Objects sends the same objects again.
+Source: issue 3, "Kind to real clients"; RFC 9110 §9.2.2 (GET may be repeated). A client that lost
+an answer asks again with the ``next`` or ``added_after`` that it still has; one that lost the
+answer to an Add Objects sends the same objects again.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ What they do, over taxii2-client:
 * the push asks the API root (``<base>/<root>``, no last slash) for ``max_content_length`` and fills
   its envelopes up to that very byte; it posts them one after the other and does not wait; its
   failures are read from the status; objects keep what MISP writes, among it custom properties;
-* the import walks ``as_pages`` with 100 a page, ``match[spec_version]=2.1`` and what its user typed,
-  and stops in the middle of a page when it has enough.
+* the import walks ``as_pages`` with 100 a page, ``match[spec_version]=2.1`` and what its user
+  typed, and stops in the middle of a page when it has enough.
 """
 
 from __future__ import annotations

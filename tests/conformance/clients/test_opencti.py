@@ -2,21 +2,22 @@
 
 Sources, read: OpenCTI-Platform/opencti,
 ``opencti-platform/opencti-graphql/src/manager/ingestionManager.ts`` at 0023fb5 and before, and its
-issues 4246 (``Accept``), 4537 (paging by date alone), 5681 (``next`` with a moved ``added_after``),
-7755 (no last slash); OpenCTI-Platform/connectors, ``external-import/taxii2/src/connector/``
-``client_taxii.py`` at 251f21b and ``connector.py`` at 18f0a49, and issues 4916, 7499 (what
-``stream/taxii-post`` sends).
+issues 4246 (``Accept``), 4537 (paging by date alone), 5681 (``next`` with a moved
+``added_after``), 7755 (no last slash); OpenCTI-Platform/connectors,
+``external-import/taxii2/src/connector/`` ``client_taxii.py`` at 251f21b and ``connector.py`` at
+18f0a49, and issues 4916, 7499 (what ``stream/taxii-post`` sends).
 
 What they do:
-* 5.10: axios' own ``Accept: application/json, text/plain, */*``; no last slash; one page a run; the
-  next run asks with ``added_after`` from ``x-taxii-date-added-last``, through a JavaScript ``Date``
-  and so cut to milliseconds: objects of one date would come for ever;
+* 5.10: axios' own ``Accept: application/json, text/plain, */*``; no last slash; one page a run;
+  the next run asks with ``added_after`` from ``x-taxii-date-added-last``, through a JavaScript
+  ``Date`` and so cut to milliseconds: objects of one date would come for ever;
 * 5.12 to 6.2: the same, and ``next`` of the last page beside the moved ``added_after``;
-* 6.8: ``Accept`` of TAXII, last slash, ``next`` with the *old* ``added_after`` while there is ``more``;
-  at the end the date of the header, cut to milliseconds, or its own clock where there is none;
+* 6.8: ``Accept`` of TAXII, last slash, ``next`` with the *old* ``added_after`` while there is
+  ``more``; at the end the date of the header, cut to milliseconds, or its own clock where there is
+  none;
 * the connector: taxii2-client, ``while True`` as long as ``more``; only its first page has
   ``added_after``; its cursor is its own clock at the start of the run, in whole seconds;
-* ``taxii-post`` sends ``application/stix+json;version=2.1`` since May 2026, and TAXII's type before.
+* ``taxii-post`` sends ``application/stix+json;version=2.1`` since May 2026, TAXII's type before.
 """
 
 from __future__ import annotations

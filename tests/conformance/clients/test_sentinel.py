@@ -3,11 +3,14 @@
 Its code is not public. From documentation: MicrosoftDocs/azure-docs,
 ``articles/sentinel/connect-threat-intelligence-taxii.md`` (API root, collection id, user name and
 password, polling once a minute, an hour or a day, TAXII 2.0 or 2.1). From trackers:
-OpenCTI-Platform/opencti issue 12983: it refuses a server whose API root says ``"versions": ["2.1"]``
-where the full media type belongs. How it pages is not known; here it does as TAXII 2.1 §5.4 says.
+OpenCTI-Platform/opencti issue 12983: it refuses a server whose API root says ``"versions":
+["2.1"]`` where the full media type belongs. How it pages is not known; here it does as TAXII 2.1
+§5.4 says.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from schemas.taxii.media_types import TAXII
 from tests.conformance.clients.ground import Ground, ids
@@ -48,6 +51,7 @@ def test_its_steps_from_api_root_and_collection_id_to_the_objects(ground: Ground
 
 def test_indicators_have_what_it_imports(ground: Ground) -> None:
     ground.add(1)
-    (value,) = ask(ground, f"{ground.path}objects/")["objects"]  # type: ignore[misc]
+    objects: Any = ask(ground, f"{ground.path}objects/")["objects"]
+    (value,) = objects
 
     assert {"name", "pattern", "pattern_type", "valid_from", "valid_until"} <= set(value)

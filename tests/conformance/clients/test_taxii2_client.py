@@ -4,8 +4,8 @@ Source, read and run here: oasis-open/cti-taxii-client, ``taxii2client/v21/__ini
 ``common.py``; oasis-tcs/cti-taxii2 issue 110 (``next`` of manifests and versions).
 
 What it does:
-* ``as_pages`` asks while ``more``, with ``next=envelope.get("next", "")``: without a ``next`` it asks
-  for page 1 for ever, manifests included;
+* ``as_pages`` asks while ``more``, with ``next=envelope.get("next", "")``: without a ``next`` it
+  asks for page 1 for ever, manifests included;
 * when page 1 has another number of objects than asked for, it changes ``limit`` to that number;
 * it repeats the filters beside ``next``; ``limit=0`` is not sent at all;
 * a ``Content-Type`` that is not TAXII 2.1's is an error, a status is asked for at

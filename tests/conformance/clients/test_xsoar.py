@@ -1,14 +1,14 @@
 """Cortex XSOAR, "TAXII 2 Feed".
 
 Sources, read: demisto/content, ``Packs/ApiModules/Scripts/TAXII2ApiModule/TAXII2ApiModule.py`` at
-0016900, ``Packs/FeedTAXII/Integrations/FeedTAXII2/FeedTAXII2.py`` at 0124ebb, and the feeds that use
-``TAXII_TIME_FORMAT_NO_MS``.
+0016900, ``Packs/FeedTAXII/Integrations/FeedTAXII2/FeedTAXII2.py`` at 0124ebb, and the feeds that
+use ``TAXII_TIME_FORMAT_NO_MS``.
 
 What it does, over taxii2-client:
 * tries TAXII 2.1 and falls back to 2.0 on 406 alone; takes the server's default API root, replaces
   the connection of its collections, and finds the collection by its title;
-* ``as_pages`` with 100 objects a page and ``match[type]`` with ``relationship`` appended; it stops at
-  an envelope without ``objects``;
+* ``as_pages`` with 100 objects a page and ``match[type]`` with ``relationship`` appended; it stops
+  at an envelope without ``objects``;
 * ``added_after`` is its own clock less an interval, ``…T10:00:00.000000Z`` or without a fraction,
   later the ``modified`` of the newest indicator that it parsed, as that was written;
 * the user name ``_api_token_key`` means ``Authorization: Token …``.
@@ -30,7 +30,7 @@ TYPES = ["indicator", "domain-name", "relationship"]
 
 
 def collection_to_fetch(ground: Ground, auth: Any = None) -> v21.Collection:
-    """``initialise``: server, default root with the client's own connection, collection by title."""
+    """``initialise``: default root with the client's own connection, collection by title."""
     conn = _HTTPConnection(version="2.1", auth=auth or HTTPBasicAuth(ground.reader, ground.token))
     server = v21.Server(f"{ground.node.base}taxii2/", conn=conn)
     roots = {str(root.url).split("/")[-2]: root for root in server.api_roots}

@@ -157,7 +157,7 @@ def test_s4_3_1_details_name_the_object_by_its_stix_id(collection: Collection) -
 
 def test_s4_3_1_details_name_the_version(collection: Collection) -> None:
     """MUST: the version of a detail is the object's modified."""
-    modified = "2026-03-05T00:00:00.5Z"
+    modified = "2026-03-05T00:00:00.500Z"
     (detail,) = collection.add(indicator(modified=modified))["successes"]
     assert detail["version"] == modified
     (failed,) = collection.add(indicator(modified="soon"))["failures"]

@@ -124,6 +124,7 @@ class Taxii:
     server: Tocsin
     trust: ssl.SSLContext
     tokens: dict[str, str] = field(default_factory=dict)
+    resources: dict[str, str] = field(default_factory=dict)
 
     def token(self, name: str, kind: str, **options: Any) -> None:
         """Give out a token."""
@@ -185,11 +186,13 @@ class Taxii:
         return document
 
     def every_resource(self) -> Mapping[str, str]:
-        """An address of every kind that answers GET with 200 here, by what is there."""
+        """An address of every kind that answers ``producer`` with 200, by what is there."""
+        if self.resources:
+            return self.resources
         collection = self.collection()
         (stix_id,) = collection.filled(1)
         status = collection.add(indicator())["id"]
-        return {
+        self.resources = {
             "discovery": "/taxii2/",
             "API root": "/taxii2/intel/",
             "status": f"/taxii2/intel/status/{status}/",
@@ -200,6 +203,7 @@ class Taxii:
             "object": f"{collection.path}objects/{stix_id}/",
             "versions": f"{collection.path}objects/{stix_id}/versions/",
         }
+        return self.resources
 
     def path_of_url(self, url: str) -> str:
         """The path of one of the server's own addresses."""

@@ -63,22 +63,26 @@ def spelled(value: Any, style: int) -> bytes:
     return json.dumps(value, separators=(" , ", " : "), ensure_ascii=False).encode()
 
 
-def made_wrong(case: tuple[str, str], new: uuid.UUID, style: int) -> tuple[bool, bytes]:
+def with_new_id(case: tuple[str, ...]) -> dict[str, Any]:
+    """Make the object of a case; no two have one id, unless the id is what is wrong."""
     value = spoiled(*case)
-    # Another id could mend an id that is wrong; then it is left as it is.
-    changed = with_own_id(value, new)
-    return False, spelled(value if is_right(changed) else changed, style)
+    changed = with_own_id(value, uuid.uuid4())
+    return changed if is_right(changed) == is_right(value) else value
 
 
-styles = st.integers(0, 2)
-good = st.builds(
-    lambda base, new, style: (True, spelled(with_own_id(spoiled(base), new), style)),
-    st.sampled_from(RIGHT), st.uuids(version=4), styles,
-)  # fmt: skip
-bad = st.builds(made_wrong, st.sampled_from(WRONG), st.uuids(version=4), styles) | st.sampled_from(
-    [(False, raw) for raw in NO_OBJECTS]
-)
-batches = st.lists(good | bad, min_size=1, max_size=12, unique_by=lambda item: item[1])
+good = st.tuples(st.sampled_from([(base,) for base in RIGHT]), st.integers(0, 2))
+bad = st.tuples(st.sampled_from([*WRONG, *NO_OBJECTS]), st.integers(0, 2))
+batches = st.lists(good | bad, min_size=1, max_size=12)
+
+
+def written(batch: list[tuple[Any, int]]) -> list[tuple[bool, bytes]]:
+    """Write the objects of a batch, and say which are good."""
+    return [
+        (False, case)
+        if isinstance(case, bytes)
+        else (len(case) == 1, spelled(with_new_id(case), style))
+        for case, style in batch
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +110,7 @@ def held(node: Node) -> dict[str, bytes]:
 
 @given(batch=batches)
 def test_every_good_object_is_stored_and_every_bad_one_is_named(node, batch):
+    batch = written(batch)
     before = held(node)
     body = b' {"objects" : [' + b"\n,".join(raw for _, raw in batch) + b"] } "
     status = add(node, body)

@@ -16,7 +16,7 @@ from tests.support.joined_nodes import states, view_ids
 from tests.support.nodes import FixedClock, make_node
 from tests.support.publications import Author, hand_over, indicator, page_of, stix_id
 from tests.support.signed_nodes import record_of
-from tests.support.stored_state import check_invariants
+from tests.support.stored_state import check_invariants, rows_of
 
 
 @pytest.fixture
@@ -160,7 +160,18 @@ class TestExercises:
         a.put("clear", indicator(1), policy={"exercise": True})
         a.write("clear", kind="retract", ids=[stix_id("indicator", 1)], policy=policy)
         a.deliver(node, "clear")
-        assert (
-            states(node, stix_id("indicator", 1)) == [("withdrawn", None)]
-            or entry_states(node, a.feed("clear").name)[1][1] == "stored"
+        assert [state for state, _ in states(node, stix_id("indicator", 1))] == ["withdrawn"]
+
+
+class TestErasing:
+    def test_what_is_erased_on_the_page_that_brought_it_keeps_no_bytes(self, node, a):
+        a.put("clear", indicator(1))
+        a.put("clear", indicator(2))
+        a.write("clear", kind="erase", seqs=[2])
+        assert a.deliver(node, "clear").error is None
+        kept = rows_of(
+            node,
+            "SELECT seq, length(record) AS size FROM entries JOIN feeds USING (feed_row)"
+            " WHERE NOT own ORDER BY seq",
         )
+        assert [bool(row["size"]) for row in kept] == [True, False, True]

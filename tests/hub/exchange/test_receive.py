@@ -256,7 +256,7 @@ class TestChainLevel:
 
 
 class TestContentLevel:
-    """A sound entry with bad content is stored as rejected and exposes nothing; the feed goes on."""
+    """A sound entry with bad content is stored as rejected and shows nothing; the feed goes on."""
 
     def rejected(self, node, a, code, audience="green"):
         """Check that the first entry was rejected and the second taken."""

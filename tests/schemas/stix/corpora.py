@@ -40,10 +40,12 @@ def refusers(value: dict[str, Any]) -> frozenset[str]:
     return frozenset(
         name
         for name, accepts in (
-            (OURS, accepted_by_ours), (STIX2, accepted_by_stix2), (VALIDATOR, accepted_by_validator),
+            (OURS, accepted_by_ours),
+            (STIX2, accepted_by_stix2),
+            (VALIDATOR, accepted_by_validator),
         )
         if not accepts(value)
-    )  # fmt: skip
+    )
 
 
 def accepted_by_ours(value: dict[str, Any]) -> bool:

@@ -239,11 +239,11 @@ def _hashes(value: Value) -> set[str]:
     return set(found) if _type(value) == "file" and isinstance(found, dict) else set()
 
 
-def _is_tlp1_and_more(value: Value) -> bool:
+def _is_other_tlp1(value: Value) -> bool:
     plain = {"type", "spec_version", "id", "created", "definition_type", "name", "definition"}
-    return _type(value) == "marking-definition" and value.get("definition_type") == "tlp" and (
-        bool(set(value) - plain - _extra(value))
-    )  # fmt: skip
+    fixed = set(value) - _extra(value) <= plain and value.get("name") == "TLP:AMBER"
+    word = value.get("definition_type") == "tlp" and value.get("definition") == {"tlp": "amber"}
+    return _type(value) == "marking-definition" and word and not fixed
 
 
 def _granular(value: Value, *names: str, without: str = "") -> bool:
@@ -408,6 +408,14 @@ DIFFERENCES = (
         NOT_VALIDATOR, WITH_STIX2, "§3.2: MUST be of type marking-definition.",
     ),
     Difference(
+        "a marking-definition that is marked by itself",
+        lambda v: _type(v) == "marking-definition"
+        and (v.get("id") in _refs(v, "object_marking_refs") or any(
+            part.get("marking_ref") == v.get("id") for part in _dicts(v, "granular_markings")
+        )),
+        NOT_STIX2, BOTH, "§3.2: MUST NOT be circular.",
+    ),
+    Difference(
         "a granular marking of a language alone",
         _needs_old_marks, ONLY_VALIDATOR, WITH_STIX2,
         "§7.2.3.1: lang MUST be there when marking_ref is not. The OASIS schema demands "
@@ -419,8 +427,8 @@ DIFFERENCES = (
         NOT_VALIDATOR, WITH_STIX2, "§7.2.3.1: lang MUST NOT be there when marking_ref is.",
     ),
     Difference(
-        "a TLP 1.0 marking-definition with more than its fixed properties",
-        _is_tlp1_and_more, NOT_STIX2, BOTH, "§7.2.1.4: the four are fixed instances.",
+        "a TLP 1.0 marking-definition that is not the fixed one",
+        _is_other_tlp1, NOT_STIX2, BOTH, "§7.2.1.4: the four are fixed instances.",
     ),
     Difference(
         "an extension without `extension_type`, or with an unknown one",

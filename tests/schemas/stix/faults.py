@@ -229,6 +229,8 @@ FAULTS: dict[str, Fault] = {
     "granular mark of a language": sets(
         granular_markings=[{"lang": "de", "selectors": ["type"]}]
     ),
+    "marked by itself": lambda value: _mark_itself(value, "object_marking_refs"),
+    "granular mark of itself": lambda value: _mark_itself(value, "granular_markings"),
     "granular mark with both": sets(
         granular_markings=[{"marking_ref": GREEN, "lang": "de", "selectors": ["type"]}]
     ),
@@ -373,6 +375,14 @@ FAULTS: dict[str, Fault] = {
     "an unknown type of two letters": lambda value: _retype(value, "ab"),
     "a bundle": lambda value: _retype(value, "bundle"),
 }  # fmt: skip
+
+
+def _mark_itself(value: StixObject, name: str) -> bool:
+    if value["type"] != "marking-definition":
+        return False
+    part = {"marking_ref": value["id"], "selectors": ["type"]}
+    value[name] = [value["id"]] if name == "object_marking_refs" else [part]
+    return True
 
 
 def _retype(value: StixObject, stix_type: str) -> bool:

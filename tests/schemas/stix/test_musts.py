@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import WireFormatError
+from schemas.markings import Tlp, tlp2_marking_definition
 from schemas.stix.validation import check_object
 from tests.schemas.stix.examples import GREEN, IDENTITY, domain_name, indicator, sdo
 
@@ -70,6 +71,9 @@ RIGHT = [
     observed(),
     traffic(start=EARLY, end=LATE, is_active=False),
     domain_name(spec_version="2.1"),
+    indicator(lang="de-CH", granular_markings=[{"lang": "fr", "selectors": ["name"]}]),
+    domain_name(resolves_to_refs=["ipv6-addr--b23a303b-2d58-59b9-af74-02f586881b74"]),
+    observed(object_refs=["x-own--b23a303b-2d58-59b9-af74-02f586881b74"]),
     sdo("malware", is_family=False),
     sdo("campaign", name="x", first_seen=EARLY, last_seen=LATE),
 ]
@@ -116,6 +120,23 @@ WRONG = [
     ("$", sdo("malware", is_family=True)),
     ("$", sdo("malware-analysis", product="x")),
     ("$", sdo("location", name="nowhere")),
+    ("$.lang", indicator(lang="no such")),
+    ("$.object_marking_refs[0]", tlp2_marking_definition(Tlp.RED) | {
+        "object_marking_refs": [Tlp.RED.marking_id]
+    }),
+    ("$.granular_markings[0]", indicator(granular_markings=[marks("name") | {"lang": "fr"}])),
+    ("$.granular_markings[0]", indicator(granular_markings=[{"selectors": ["name"]}])),
+    ("$.object_refs[0]", observed(object_refs=[INDICATOR])),
+    ("$.object_refs", observed(object_refs=["relationship--b23a303b-2d58-59b9-af74-02f586881b74"])),
+    ("$.src_ref", traffic(src_ref=DNS_THREAT)),
+    ("$.src_ref", traffic(src_ref="nothing")),
+    ("$.resolves_to_refs[0]", domain_name(resolves_to_refs=[INDICATOR])),
+    ("$.where_sighted_refs[0]", sighting(where_sighted_refs=[INDICATOR])),
+    ("$.revoked", domain_name(revoked="true")),
+    ("$.labels", domain_name(labels="phishing")),
+    ("$.external_references[0]", domain_name(external_references=[{"url": "x"}])),
+    ("$.external_references", sdo("x-own", external_references=[])),
+    ("$.extensions", sdo("x-own", extensions={DNS_THREAT: {"extension_type": "other"}})),
     ("$.end", traffic(start=LATE, end=EARLY)),
     ("$", traffic(end=LATE, is_active=True)),
     ("$.modified", domain_name(created=EARLY, modified=["x"])),

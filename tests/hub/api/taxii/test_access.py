@@ -144,6 +144,35 @@ def test_unknown_and_not_permitted_are_the_same_bytes_and_the_same_statements(in
     assert len(statements) == 1
 
 
+@pytest.mark.parametrize("method", ["DELETE", "POST"])
+def test_writing_what_is_unknown_and_not_permitted_is_the_same_too(intel, method):
+    intel.add("public", "public")
+    intel.add("feeder", "writer")
+    for title in ("Shared", "Secret"):
+        add_collection(intel.node, title, alias=title.lower())
+    grant_collection(intel.node, "shared", "public", can_read=True)
+    grant_collection(intel.node, "shared", "feeder", can_write=True)
+    assert intel.post("feeder", "shared", indicator("hidden.example")).status_code == 202
+    intel.ask("public", "/taxii2/intel/")
+    seen, statements = set(), set()
+    for where in ("shared", "secret", "unknown", "originals", ORIGINALS_ID, "%00"):
+        for stix_id_ in (HIDDEN, "indicator--00000000-0000-4000-8000-000000000000", "no-id"):
+            trace: list[str] = []
+
+            def listen(_c, _cursor, statement, *_rest, trace=trace):
+                trace.append(statement)
+
+            sa.event.listen(intel.node.database.engine, "before_cursor_execute", listen)
+            path = f"collections/{where}/objects/" + (f"{stix_id_}/" if method == "DELETE" else "")
+            answer = intel.ask("public", path, method)
+            sa.event.remove(intel.node.database.engine, "before_cursor_execute", listen)
+            seen.add((answer.status_code, answer.content, str(sorted(answer.headers.items()))))
+            statements.add(tuple(trace))
+    assert {answer[:2] for answer in seen} == {(404, NOT_FOUND)}
+    assert len(seen) == 1
+    assert len(statements) == 1
+
+
 def test_adding_to_what_is_unknown_not_granted_or_the_nodes_own_is_404_before_the_body(intel):
     intel.add("feeder", "writer")
     intel.add("reader", "own", originals=True)

@@ -72,8 +72,8 @@ def test_a_page_holds_the_very_bytes_and_says_when_they_were_added(intel, reader
     place(intel.node, value, tlp=Tlp.GREEN)
     answer = intel.ask(reader, OBJECTS + "?match[type]=indicator")
     assert answer.content == b'{"more":false,"objects":[' + write_json(value) + b"]}"
-    assert answer.headers["x-taxii-date-added-first"] == "2026-03-01T10:00:00.000001Z"
-    assert answer.headers["x-taxii-date-added-last"] == "2026-03-01T10:00:00.000001Z"
+    assert answer.headers["x-taxii-date-added-first"] == "2026-03-01T10:00:01.000001Z"
+    assert answer.headers["x-taxii-date-added-last"] == "2026-03-01T10:00:01.000001Z"
 
 
 def test_a_walk_by_next_meets_each_object_once_and_a_page_can_be_asked_again(intel, reader):
