@@ -97,7 +97,7 @@ def write_table(statements: list[Statement], outcomes: Outcomes) -> str:
         total.update(dict(zip(DATABASES, counts, strict=True)), statements=len(part))
         number = ".".join(map(str, section))
         lines.append(f"| {number} | {TITLES[section]} | {len(part)} | {counts[0]} | {counts[1]} |")
-    lines.append(f"| | all | {total['statements']} | {total['sqlite']} | {total['postgresql']} |")
+    lines.append(f"| all | | {total['statements']} | {total['sqlite']} | {total['postgresql']} |")
     return "\n".join(lines) + "\n"
 
 
