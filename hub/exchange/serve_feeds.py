@@ -44,6 +44,8 @@ from schemas.strict_json import MAX_BODY_BYTES, MAX_INTEGER
 from schemas.taxii.media_types import TAXII
 
 MAX_PAGE = 100
+MANY_LISTED = 500
+"""Feeds whose heads fit into one answer for certain, each at its largest."""
 MOST_LISTED = 8_000
 """Feeds in one listing: more have no room in an answer of 4 MiB, and readers refuse a larger one.
 A peer finds the other feeds of its senders unlisted (PROTOCOL 2.6)."""
@@ -181,6 +183,8 @@ def _listed_feeds(tx: Transaction, peer: PeerRow) -> list[FeedRow]:
         for feed in list_feeds(tx)
         if _is_servable(feed) and _decide(feed, peer, origins.get(feed.node_id)).allowed
     ]
+    if len(feeds) <= MANY_LISTED:
+        return feeds
     # Own ones first, then those of peers: what strangers make up must not crowd them out.
     return sorted(feeds, key=lambda feed: (not feed.own, feed.node_id not in origins))
 

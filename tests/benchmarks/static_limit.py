@@ -40,18 +40,21 @@ def static_pages(home: Path, pages: Sequence[bytes]) -> Iterator[tuple[Target, l
         (home / "pages" / str(number)).write_bytes(page)
     paths = [f"/{number}" for number in range(len(pages))]
     nginx = os.environ.get("TOCSIN_BENCH_NGINX") or shutil.which("nginx")
-    port = free_port()
     if nginx is None:
+        listener = socket.create_server(("127.0.0.1", 0))
         process = multiprocessing.get_context("fork").Process(
-            target=_serve, args=(port, list(pages)), daemon=True
+            target=_serve, args=(listener, list(pages)), daemon=True
         )
         process.start()
+        port = listener.getsockname()[1]
+        listener.close()
         try:
             yield Target("a bare socket loop (no nginx here)", port, "/"), paths
         finally:
             process.terminate()
             process.join()
         return
+    port = free_port()
     user = "user root;" if os.geteuid() == 0 else ""
     (home / "nginx.conf").write_text(_SETTINGS.format(home=home, port=port, user=user))
     version = subprocess.run([nginx, "-v"], check=True, capture_output=True, text=True).stderr
@@ -60,15 +63,14 @@ def static_pages(home: Path, pages: Sequence[bytes]) -> Iterator[tuple[Target, l
         yield Target(version.strip().rpartition(" ")[2], port, "/"), paths
 
 
-def _serve(port: int, pages: list[bytes]) -> None:
+def _serve(listener: socket.socket, pages: list[bytes]) -> None:
     """Answer one connection at a time, as the measure with one reader needs it."""
     answers = [
         b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page) for page in pages
     ]
-    with socket.create_server(("127.0.0.1", port)) as listener:
-        while True:
-            connection, _ = listener.accept()
-            with connection:
-                while asked := connection.recv(65_536):
-                    number = int(asked.split(b" ", 2)[1][1:])
-                    connection.sendall(answers[number])
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            while asked := connection.recv(65_536):
+                number = int(asked.split(b" ", 2)[1][1:])
+                connection.sendall(answers[number])

@@ -156,6 +156,14 @@ def measure(
 
 
 def _measure_static(home: Path, pages: list[bytes]) -> Measured:
+    try:
+        return measure_static(home, pages)
+    except CannotStartError as reason:
+        return Measured("static: nginx", 0, absent=str(reason))
+
+
+def measure_static(home: Path, pages: list[bytes]) -> Measured:
+    """Measure static files with the same bytes."""
     with static_pages(home, pages) as (target, paths):
         count = fetch(target, paths).objects
         by_one = statistics.median(_laps(lambda: fetch(target, paths)))
