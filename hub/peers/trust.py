@@ -117,7 +117,8 @@ def set_peer(
         )
     sentences = tuple(_sentences(before, after))
     if released:
-        sentences += (f"{released} objects of {after.name} that waited in quarantine are accepted.",)
+        what = f"{released} objects of {after.name} that waited in quarantine are accepted."
+        sentences = (*sentences, what)
     return PeerChange(before, after, sentences)
 
 

@@ -16,13 +16,14 @@ Invariants:
 from __future__ import annotations
 
 PER_MILLISECOND = 20
-LEAD = 1_000_000
+LEAD = 5_000_000
 """Microseconds from the node's clock to the dates that it gives out.
 
 A reader that keeps the time of its own clock asks, the next time, for what came after its last
 question. What was dated before that question but committed after it would be lost to it for ever:
-measured with four producers, up to 97 in 100 objects. The lead has to be longer than a commit takes
-from reading the clock to being seen; what it costs such a reader is a second of repeats.
+measured with four producers, nearly all of the objects. The lead has to be longer than a commit
+takes from reading the clock to being seen (a part of a publication, 4,096 objects, takes one to
+two seconds here); what it costs such a reader is five seconds of repeats.
 """
 
 

@@ -33,9 +33,7 @@ def codes_in_the_code(form: re.Pattern[str]) -> set[str]:
     }
 
 
-def commands(
-    command: Any, path: tuple[str, ...] = ("tocsin",)
-) -> Iterator[tuple[str, Any]]:
+def commands(command: Any, path: tuple[str, ...] = ("tocsin",)) -> Iterator[tuple[str, Any]]:
     if hasattr(command, "commands"):  # typer brings its own click, so no class to ask for
         for name, child in command.commands.items():
             if not child.hidden:

