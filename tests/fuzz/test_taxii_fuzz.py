@@ -49,11 +49,14 @@ def kept_names(world: World) -> set[str]:
 
 def test_a_few_seconds_of_mutated_requests_do_no_harm(tmp_path):
     world = run(tmp_path, SHORT_SECONDS)
-    # The mutations reach the rooms behind the door, and the door.
-    assert {200, 202, 400, 401, 404, 406, 415, 422} <= set(world.answers)
+    # The mutations reach the rooms behind the door, and the door. The rarer answers come for
+    # certain in the long run alone: every seed is another one.
+    assert {200, 400, 401, 404} <= set(world.answers)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(LONG_SECONDS + 120)
 def test_ten_minutes_of_mutated_requests_do_no_harm(tmp_path):
-    run(tmp_path, LONG_SECONDS)
+    world = run(tmp_path, LONG_SECONDS)
+    if LONG_SECONDS >= 60:
+        assert {200, 202, 400, 401, 404, 406, 415, 422} <= set(world.answers)
