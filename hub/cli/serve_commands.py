@@ -180,6 +180,9 @@ def _configure(node: Node, workers: int, cert: Path | None, key: Path | None) ->
         limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        # A child that is busy is not dead: the default of 5 s ends one on a loaded machine, and
+        # with it the answers that it is writing.
+        timeout_worker_healthcheck=60,
         ssl_certfile=cert,
         ssl_keyfile=key,
     )
