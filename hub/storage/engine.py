@@ -12,6 +12,8 @@ With a plain ``BEGIN`` 65 % of concurrent read-modify-writes on SQLite fail (ARC
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,7 @@ from hub.errors import Misconfigured, StorageBusy
 from hub.storage.transaction import Transaction
 
 _BUSY_TIMEOUT_MS = 30_000
+_SWITCH_PAUSE_SECONDS = 0.01
 _WRITER_LOCK = 0x70C51  # any number does, as long as every process of the node uses the same
 
 
@@ -145,7 +148,7 @@ def _create_private(file: Path) -> None:
 def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.isolation_level = None  # we say BEGIN ourselves, in the event below
     cursor = dbapi_connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _switch_to_log(cursor)
     cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")
@@ -154,6 +157,26 @@ def _prepare_sqlite(dbapi_connection: Any, _record: object) -> None:
     # the file every 8,000 pages (32 MiB of log) and not every 1,000 adds a quarter more a second.
     cursor.execute("PRAGMA wal_autocheckpoint = 8000")
     cursor.close()
+
+
+def _switch_to_log(cursor: Any) -> None:
+    """Switch a new database to its write-ahead log; a switched one is left alone.
+
+    Of two connections that switch at once SQLite refuses one without waiting for its turn,
+    whatever the busy timeout says, because both hold what the other wants. So we wait here.
+    """
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+        return
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_SWITCH_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

