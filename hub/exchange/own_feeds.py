@@ -15,9 +15,11 @@ from datetime import datetime
 from federation.feeds.heads import head_payload
 from federation.feeds.records import entry_record
 from federation.feeds.writing import entry_payload
+from federation.policy.sharing import decide_feed_read
 from federation.signing.signer import seal
 from hub.errors import Conflict
 from hub.node import Node
+from hub.peers.standing import standing_of
 from hub.storage.queries.feeds import (
     EntryRow,
     FeedRow,
@@ -26,6 +28,8 @@ from hub.storage.queries.feeds import (
     store_entries,
     update_feed,
 )
+from hub.storage.queries.jobs import request_job
+from hub.storage.queries.peers import PeerRow
 from hub.storage.transaction import Transaction
 from schemas.identifiers import EntryHash, FeedName
 from schemas.markings import Tlp
@@ -141,3 +145,23 @@ def refresh_head(tx: Transaction, node: Node, held: FeedRow, now: datetime) -> N
         node.keys.entry, HEAD_TYPE, head_payload(held.name, held.last_seq, held.last_hash, ts)
     )
     update_feed(tx, held.feed_row, head=head.to_bytes(), head_ts=ts)
+
+
+def wake_readers(
+    tx: Transaction, feeds: Sequence[FeedName], peers: Sequence[PeerRow], now: datetime
+) -> list[PeerRow]:
+    """Ask for a wake-up of every peer that may read one of these own feeds; return those peers."""
+    grown = [held for held in (find_feed(tx, feed) for feed in feeds) if held is not None]
+    readers = [
+        peer
+        for peer in peers
+        if any(
+            decide_feed_read(
+                held.name, highest=Tlp(held.highest_tlp), peer=standing_of(peer), named=True
+            ).allowed
+            for held in grown
+        )
+    ]
+    for peer in readers:
+        request_job(tx, "wake", peer.node_id, now)
+    return readers

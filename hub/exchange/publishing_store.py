@@ -16,11 +16,10 @@ from datetime import datetime
 from federation.feeds.printed_labels import UNPRINTED_TYPES
 from federation.feeds.writing import policy_members
 from federation.policy.closure import find_leaks
-from federation.policy.sharing import decide_feed_read
 from hub.exchange import visible
 from hub.exchange.marking import write_label
 from hub.exchange.object_rows import audience_of, draft_row, open_label
-from hub.exchange.own_feeds import append_entry
+from hub.exchange.own_feeds import append_entry, wake_readers
 from hub.exchange.publication import Publication, StoredPublication
 from hub.exchange.publishing_order import (
     MAX_BYTES,
@@ -31,11 +30,9 @@ from hub.exchange.publishing_order import (
 )
 from hub.node import Node
 from hub.peers.known_nodes import pinned
-from hub.peers.standing import standing_of
 from hub.storage.queries import objects as stored_objects
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.feeds import find_feed
-from hub.storage.queries.jobs import request_job
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.queries.peers import PeerRow
 from hub.storage.transaction import Transaction
@@ -130,7 +127,7 @@ class _PartWrite:
         )
         stored_objects.store_carried(self.tx, self.links)
         visible.show(self.tx, list(self.new.values()), self.contents, self.now)
-        self._wake(peers)
+        wake_readers(self.tx, self.publication.feeds, peers, self.now)
         store_event(
             self.tx,
             self.now,
@@ -349,21 +346,6 @@ class _PartWrite:
             visible.widen(self.tx, row, self.contents, self.now)
         self.claims[held.stix_id][-1] = row
         return row
-
-    def _wake(self, peers: Sequence[PeerRow]) -> None:
-        """Ask for a wake-up of every peer that may read what has just grown."""
-        for peer in peers:
-            standing = standing_of(peer)
-            for feed in self.publication.feeds:
-                held = find_feed(self.tx, feed)
-                if held is None:
-                    continue
-                decision = decide_feed_read(
-                    feed, highest=Tlp(held.highest_tlp), peer=standing, named=True
-                )
-                if decision.allowed:
-                    request_job(self.tx, "wake", peer.node_id, self.now)
-                    break
 
 
 def _definition_of(tlp: Tlp) -> Prepared:

@@ -12,17 +12,14 @@ from datetime import datetime, timedelta
 
 from federation.feeds.printed_labels import UNPRINTED_TYPES
 from federation.feeds.writing import policy_members
-from federation.policy.sharing import decide_feed_read
 from hub.errors import Conflict, NotFound
 from hub.exchange import visible
 from hub.exchange.object_rows import draft_row
-from hub.exchange.own_feeds import AppendedEntry, append_entry
+from hub.exchange.own_feeds import AppendedEntry, append_entry, wake_readers
 from hub.node import Node
-from hub.peers.standing import standing_of
 from hub.storage.queries import objects as stored
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.feeds import find_feed
-from hub.storage.queries.jobs import request_job
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.queries.peers import list_peers
 from hub.storage.transaction import Transaction
@@ -77,7 +74,8 @@ def withdraw_object(
             for feed in sorted({carriage.feed for carriage in carriages})
         ]
         _store(tx, rows, last_word, appended, now)
-        receipts = _receipts(tx, appended, now)
+        told = wake_readers(tx, [entry.feed for entry in appended], list_peers(tx), now)
+        receipts = [Receipt(peer.node_id, peer.name, "pending") for peer in told]
         store_event(
             tx, now, actor, "WITHDRAWN", stix_id=stix_id, feeds=[str(e.feed) for e in appended]
         )
@@ -172,18 +170,3 @@ def _store(
     stored.store_objects(tx, [(row, content)])
     stored.store_carried(tx, [(e.feed_row, e.seq, row.object_row) for e in appended])
     visible.show(tx, [row], {row.object_row: content}, now)
-
-
-def _receipts(tx: Transaction, appended: Sequence[AppendedEntry], now: datetime) -> list[Receipt]:
-    """List who may have read the object, and wake them; confirmations come by pull."""
-    receipts = []
-    for peer in list_peers(tx):
-        standing = standing_of(peer)
-        for entry in appended:
-            held = find_feed(tx, entry.feed)
-            highest = Tlp(held.highest_tlp) if held else Tlp.RED
-            if decide_feed_read(entry.feed, highest=highest, peer=standing, named=True).allowed:
-                request_job(tx, "wake", peer.node_id, now)
-                receipts.append(Receipt(peer.node_id, peer.name, "pending"))
-                break
-    return receipts
