@@ -7,8 +7,10 @@ the specification from top to bottom.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Generator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -26,6 +28,21 @@ settings.register_profile("dev", max_examples=50, **_CALM)
 settings.register_profile("ci", max_examples=100, derandomize=True, database=None, **_CALM)
 settings.register_profile("long", max_examples=2_000, **_CALM)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "dev"))
+
+
+MEMORY = Path("/dev/shm")
+ROOM_IN_MEMORY = 4 << 30
+
+
+def pytest_configure() -> None:
+    """Put what tests write into memory where the machine has room there.
+
+    A node commits durably, some twenty times a test, and a disk needs milliseconds for each. What
+    is shown stays the same: a killed process loses nothing of a file in memory either, and the
+    tests about a full disk make one of their own.
+    """
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_IN_MEMORY:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from tests.benchmarks.load import PAGE, alternate, walk
 from tests.benchmarks.made_objects import make_object
 from tests.benchmarks.taxii import ours
 from tests.benchmarks.weight import resident_mib
-from tests.support.databases import fresh_postgresql
+from tests.support.databases import postgresql_with_tables
 from tests.support.processes import Tocsin
 
 _A_WRITE = 5_000
@@ -63,7 +63,7 @@ def main() -> None:
 def measure_large(database: str, count: int) -> list[str]:
     """Measure first and last page, and the memory of the server under a walk."""
     with tempfile.TemporaryDirectory(prefix="tocsin-large-") as home:
-        url = fresh_postgresql() if database == "postgresql" else ""
+        url = postgresql_with_tables() if database == "postgresql" else ""
         with ours(Path(home) / "node", database=url, fill=_filler(count)) as (target, pid):
             most = [resident_mib(pid)]
             ended = threading.Event()

@@ -8,7 +8,7 @@ from hub.exchange.publish import PublishRequest, publish_objects
 from hub.exchange.withdraw import withdraw_object
 from schemas.identifiers import direct_audience, own_stix_id
 from schemas.markings import Tlp
-from tests.support.databases import fresh_postgresql
+from tests.support.databases import postgresql_with_tables
 from tests.support.joined_nodes import entry_states, states, sync, view_ids, views
 from tests.support.nodes import make_node
 from tests.support.publications import (
@@ -45,7 +45,7 @@ def a(node):
 
 
 def test_published_pulled_read_and_withdrawn(tmp_path, node):
-    origin = make_node(tmp_path, "origin", database_url=fresh_postgresql())
+    origin = make_node(tmp_path, "origin", database_url=postgresql_with_tables())
     join(node, origin)
     peer = join(origin, node, name="receiver")
     audience = direct_audience(node.node_id)
@@ -68,7 +68,7 @@ def test_both_databases_come_to_the_same_views(tmp_path):
     author = Author(1)
     audience = {}
     seen = []
-    for place, url in enumerate(("", fresh_postgresql())):
+    for place, url in enumerate(("", postgresql_with_tables())):
         node = make_node(tmp_path, f"n{place}", database_url=url)
         author.meets(node, "trusted")
         rival = Author(2)

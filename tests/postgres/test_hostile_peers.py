@@ -14,7 +14,7 @@ from hub.peers.wake import accept_wake
 from schemas.identifiers import EntryHash
 from schemas.signed_envelope import HEAD_TYPE
 from schemas.strict_json import MAX_INTEGER, write_json
-from tests.support.databases import fresh_postgresql
+from tests.support.databases import postgresql_with_tables
 from tests.support.nodes import FixedClock, make_node, peer_of
 from tests.support.publications import Author, indicator, record
 
@@ -26,7 +26,7 @@ def clock():
 
 @pytest.fixture
 def node(tmp_path, clock):
-    made = make_node(tmp_path, "receiver", clock, database_url=fresh_postgresql())
+    made = make_node(tmp_path, "receiver", clock, database_url=postgresql_with_tables())
     yield made
     made.database.close()
 

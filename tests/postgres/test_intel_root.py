@@ -10,7 +10,7 @@ import pytest
 
 from tests.hub.api.taxii import test_reading, test_writing
 from tests.hub.api.taxii.conftest import Intel, make_intel
-from tests.support.databases import fresh_postgresql
+from tests.support.databases import postgresql_with_tables
 
 for _module in (test_reading, test_writing):
     for _name, _value in vars(_module).items():
@@ -20,6 +20,6 @@ for _module in (test_reading, test_writing):
 
 @pytest.fixture
 def intel(tmp_path: Path, now: datetime) -> Iterator[Intel]:
-    made = make_intel(tmp_path, now, database_url=fresh_postgresql())
+    made = make_intel(tmp_path, now, database_url=postgresql_with_tables())
     yield made
     made.close()

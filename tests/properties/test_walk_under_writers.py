@@ -35,7 +35,7 @@ from hub.exchange.collections import add_collection, grant_collection
 from hub.operators.tokens import add_token
 from hub.settings import load_settings
 from hub.storage.view_dates import PER_MILLISECOND
-from tests.support.databases import fresh_postgresql
+from tests.support.databases import postgresql_with_tables
 from tests.support.processes import CommandForks, Tocsin, start_all
 from tests.support.producers import Acknowledged, Producer
 
@@ -298,7 +298,7 @@ def judge_walks(story: Story) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_readers_lose_nothing_while_four_producers_add(tmp_path: Path, kind: str) -> None:
-    url = fresh_postgresql() if kind == "postgresql" else ""
+    url = postgresql_with_tables() if kind == "postgresql" else ""
     with served_twice(tmp_path, url) as served:
         judge(run_story(served, 1.0))
 
@@ -309,6 +309,6 @@ def test_readers_lose_nothing_while_four_producers_add(tmp_path: Path, kind: str
 def test_readers_lose_nothing_for_a_long_time_and_with_four_processes(
     tmp_path: Path, kind: str
 ) -> None:
-    url = fresh_postgresql() if kind == "postgresql" else ""
+    url = postgresql_with_tables() if kind == "postgresql" else ""
     with served_twice(tmp_path, url, "--workers", "2") as served:
         judge(run_story(served, 40.0))

@@ -26,7 +26,7 @@ from hub.node import Node
 from hub.settings import load_settings
 from hub.storage.queries.peers import list_peers
 from schemas.markings import Tlp
-from tests.support.databases import fresh_postgresql, server_address
+from tests.support.databases import postgresql_with_tables, server_address
 from tests.support.killing import Killer, StillClock, positions_that_differ
 from tests.support.nodes import NOW, make_node, pair, serve_in_thread, serving
 from tests.support.stored_state import check_invariants, comparable_state, rows_of
@@ -215,7 +215,7 @@ def test_t56_a_pull_killed_between_any_two_statements(tmp_path: Path, killer: Ki
 
 
 def test_t56_a_publish_killed_on_postgresql(tmp_path: Path, killer: Killer) -> None:
-    origin = an_origin_with_two_peers(tmp_path, database_url=fresh_postgresql())
+    origin = an_origin_with_two_peers(tmp_path, database_url=postgresql_with_tables())
     order = order_for("publish", bundle=write_bundle(tmp_path / "bundle.json", INDICATORS))
     bed = PostgresBed(origin.settings.home, origin.settings.database_url)
 
@@ -225,7 +225,7 @@ def test_t56_a_publish_killed_on_postgresql(tmp_path: Path, killer: Killer) -> N
 
 
 def test_t56_a_pull_killed_on_postgresql(tmp_path: Path, killer: Killer) -> None:
-    with a_reader_of_a_served_origin(tmp_path, database_url=fresh_postgresql()) as reader:
+    with a_reader_of_a_served_origin(tmp_path, database_url=postgresql_with_tables()) as reader:
         bed = PostgresBed(reader.settings.home, reader.settings.database_url)
 
         statements = survive_every_death(killer, bed, order_for("pull"), every=7)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.conformance.taxii.wire import Collection, Taxii, serving_taxii
-from tests.support.databases import fresh_postgresql
+from tests.support.databases import postgresql_with_tables
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def server_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
 
         def server(kind: str) -> Taxii:
             if kind not in running:
-                url = "" if kind == "sqlite" else fresh_postgresql()
+                url = "" if kind == "sqlite" else postgresql_with_tables()
                 folder = tmp_path_factory.mktemp(f"taxii-{kind}")
                 running[kind] = stack.enter_context(serving_taxii(folder, url))
             return running[kind]
