@@ -15,8 +15,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.tocsin-is-ready
 
-# Debian packages that the tests use beside what the wheels bring. None at present.
-SYSTEM_PACKAGES ?=
+# Debian packages that the tests use beside what the wheels bring: BIND signs and serves a zone,
+# Unbound validates it, ip makes the networks that are cut.
+SYSTEM_PACKAGES ?= bind9 bind9-utils unbound iproute2
 
 # The house tests are part of the test suite: `make check test` runs them once, in `test`.
 CHECK_HOUSE := $(if $(filter test,$(MAKECMDGOALS)),,house)

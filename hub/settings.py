@@ -6,11 +6,13 @@ Every field has its heading in ``docs/settings.md`` (a house test compares).
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -43,6 +45,14 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
     demo: bool = False
+    resolver: str = ""
+
+    @field_validator("resolver")
+    @classmethod
+    def _read_resolver(cls, text: str) -> str:
+        if text:
+            resolver_address(text)
+        return text
 
     @classmethod
     def settings_customise_sources(
@@ -63,6 +73,20 @@ class Settings(BaseSettings):
     def effective_database_url(self) -> str:
         """The database's URL: the setting, else SQLite in the home."""
         return self.database_url or f"sqlite:///{self.home / 'tocsin.db'}"
+
+
+def resolver_address(text: str) -> tuple[str, int]:
+    """Read a resolver's address: ``127.0.0.1``, ``127.0.0.1:5353`` or ``[::1]:53``.
+
+    Raises:
+        ValueError: when it is no loopback address: on a network anybody could set the bit that
+            says "validated" (RFC 4035 §4.9.3).
+    """
+    parts = urlsplit(f"//{text}")
+    host, port = parts.hostname or "", parts.port or 53
+    if not ipaddress.ip_address(host).is_loopback:
+        raise ValueError("a validating resolver has to run on this machine, such as 127.0.0.1:53")
+    return host, port
 
 
 def load_settings(home: Path | None = None, **overrides: Any) -> Settings:

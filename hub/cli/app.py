@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from hub.cli import (
     collection_commands,
     db_commands,
+    name_commands,
     node_commands,
     object_commands,
     peer_commands,
@@ -102,6 +103,7 @@ _named(node_commands.init, "init")
 _named(serve_commands.serve, "serve")
 _named(serve_commands.worker, "worker")
 _named(node_commands.doctor, "doctor")
+peer_commands.peers.command("names")(name_commands.names)
 app.add_typer(peer_commands.peers, name="peer")
 _named(peer_commands.pull, "pull")
 _named(publish_commands.publish, "publish")

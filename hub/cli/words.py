@@ -113,3 +113,14 @@ class ObjectState(StrEnum):
     EXERCISE = "exercise"
     LOCAL = "local"
     QUEUED = "queued"
+
+
+NAME_STANDINGS = {
+    "verified": "DNSSEC proves that the domain names this node",
+    "unverified": "unverified name: the zone, or the answer, is not signed",
+    "absent": "the zone is signed and names no node",
+    "other": "the signed zone names another node: call its operator",
+    "bogus": "the signatures do not hold: call its operator, and ask nothing of this domain",
+    "unanswered": "nobody answered",
+}
+"""A ``NameStanding`` in words (PROTOCOL 4.5)."""

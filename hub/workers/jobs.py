@@ -1,4 +1,6 @@
-"""Run one job: a pull from a peer, a wake-up to it, or the publication of a collection.
+"""Run one job: a pull from a peer, a wake-up to it, the publication of a collection, and others.
+
+``RUNNERS`` is the one table of kinds: a new one has its line there and its lane in ``run.LANES``.
 
 Invariants:
 * whatever happens in a job, it ends in the queue with the time of its next turn;
@@ -10,25 +12,27 @@ Invariants:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 
 from federation.delivery.backoff import PULL_SPREAD, next_delay
 from federation.errors import PeerState
 from federation.transport.guarded_http import GuardedHttp
 from hub.exchange.publishing_collections import publish_collection
 from hub.node import Node
+from hub.peers.names import check_names
 from hub.peers.outbound import http_or_own
 from hub.peers.pull import pull_peer
 from hub.peers.wake import wake_peer
 from hub.storage.queries.jobs import Job, claim_jobs, finish_job
-from hub.storage.queries.peers import find_peer
+from hub.storage.queries.peers import PeerRow, find_peer
 from schemas.errors import TocsinError
 from schemas.identifiers import NodeId
 
-PULL, WAKE, PUBLISH = "pull", "wake", "publish"
-KINDS = (PULL, WAKE, PUBLISH)
+PULL, WAKE, PUBLISH, NAMES = "pull", "wake", "publish", "names"
+NAMES_INTERVAL = timedelta(days=1)
 LEASE = timedelta(minutes=1)
 """Renewed while a job runs, so that the jobs of a process that was killed are soon free again."""
 WHOLE_LEASE = timedelta(minutes=10)
@@ -48,6 +52,22 @@ class JobEnd:
 
     wait: timedelta | None
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One attempt at a claimed job, with what it may use."""
+
+    node: Node
+    job: Job
+    http: GuardedHttp
+    jitter: Callable[[], float]
+    is_stopping: Callable[[], bool]
+
+    def find_peer(self) -> PeerRow | None:
+        """Find the peer that the job is about; None when it is gone."""
+        with self.node.database.read() as tx:
+            return find_peer(tx, NodeId(self.job.subject))
 
 
 def run_due_jobs(
@@ -80,7 +100,7 @@ def run_job(
         is_stopping: tells whether a long pull should leave the rest for its next turn.
     """
     try:
-        end = _run(node, job, http, jitter, is_stopping)
+        end = RUNNERS[job.kind](Turn(node, job, http, jitter, is_stopping))
     except TocsinError as error:
         end = _failed(job, error, jitter)
     except Exception:  # noqa: BLE001 - an outermost loop: one defect must not end the other jobs
@@ -93,30 +113,44 @@ def run_job(
             _log.warning("job %s of %s lost its lease", job.kind, job.subject)
 
 
-def _run(
-    node: Node,
-    job: Job,
-    http: GuardedHttp,
-    jitter: Callable[[], float],
-    is_stopping: Callable[[], bool],
-) -> JobEnd:
-    if job.kind == PUBLISH:
-        unfinished = publish_collection(node, job.subject).unfinished
-        return JobEnd(timedelta(0) if unfinished else None)
-    with node.database.read() as tx:
-        peer = find_peer(tx, NodeId(job.subject))
+def _run_publish(turn: Turn) -> JobEnd:
+    unfinished = publish_collection(turn.node, turn.job.subject).unfinished
+    return JobEnd(timedelta(0) if unfinished else None)
+
+
+def _run_wake(turn: Turn) -> JobEnd:
+    peer = turn.find_peer()
+    if peer is not None:
+        wake_peer(turn.node, peer, http=turn.http)
+    return JobEnd(None)
+
+
+def _run_names(turn: Turn) -> JobEnd:
+    peer = turn.find_peer()
+    if peer is None or not turn.node.settings.resolver:
+        return JobEnd(None)
+    check_names(turn.node, peer)
+    return JobEnd(NAMES_INTERVAL * (1 + PULL_SPREAD * (2 * turn.jitter() - 1)))
+
+
+def _run_pull(turn: Turn) -> JobEnd:
+    peer = turn.find_peer()
     if peer is None:
         return JobEnd(None)
-    if job.kind == WAKE:
-        wake_peer(node, peer, http=http)
-        return JobEnd(None)
-    outcome = pull_peer(node, peer, http=http, is_stopping=is_stopping)
+    outcome = pull_peer(turn.node, peer, http=turn.http, is_stopping=turn.is_stopping)
     if outcome.failed and outcome.error is not None:
-        return _failed(job, outcome.error, jitter)
+        return _failed(turn.job, outcome.error, turn.jitter)
     if outcome.unfinished:
         return JobEnd(timedelta(0))
     # What stopped one feed is no reason to ask for the others less often.
-    return JobEnd(pull_wait(node, jitter()))
+    return JobEnd(pull_wait(turn.node, turn.jitter()))
+
+
+RUNNERS: Mapping[str, Callable[[Turn], JobEnd]] = MappingProxyType(
+    {PULL: _run_pull, WAKE: _run_wake, PUBLISH: _run_publish, NAMES: _run_names}
+)
+"""What is done in a job of each kind."""
+KINDS = tuple(RUNNERS)
 
 
 def pull_wait(node: Node, jitter: float) -> timedelta:

@@ -26,11 +26,11 @@ from federation.transport.guarded_http import GuardedHttp
 from hub.node import Node
 from hub.peers.outbound import open_http
 from hub.storage.queries.jobs import Job, claim_jobs, next_due, renew_leases
-from hub.workers.jobs import KINDS, LEASE, PUBLISH, PULL, WAKE, run_job
+from hub.workers.jobs import KINDS, LEASE, NAMES, PUBLISH, PULL, WAKE, run_job
 from hub.workers.schedule import plan_work
 from schemas.errors import TocsinError
 
-LANES: Mapping[str, int] = MappingProxyType({PULL: 8, WAKE: 4, PUBLISH: 1})
+LANES: Mapping[str, int] = MappingProxyType({PULL: 8, WAKE: 4, PUBLISH: 1, NAMES: 1})
 """How many jobs of a kind run at once in this process."""
 LOOK_SECONDS = 0.1
 PLAN_SECONDS = 20.0

@@ -15,7 +15,7 @@ from hub.storage.queries.feeds import FeedRow, list_feeds
 from hub.storage.queries.jobs import request_job, subjects_with_job
 from hub.storage.queries.peers import list_peers
 from hub.storage.transaction import Transaction
-from hub.workers.jobs import PULL
+from hub.workers.jobs import NAMES, PULL
 
 HEAD_AGE = timedelta(hours=5)
 """Heads are signed anew at least every six hours (PROTOCOL 2.5); this leaves an hour."""
@@ -25,20 +25,25 @@ def plan_work(node: Node) -> None:
     """Plan a pull for each peer that has none, and sign old heads anew."""
     now = node.now()
     with node.database.read() as tx:
-        nothing_to_do = not _peers_without_pull(tx) and not _old_heads(tx, now)
+        nothing_to_do = not _missing_jobs(tx, node) and not _old_heads(tx, now)
     if nothing_to_do:
         return
     with node.database.write() as tx:
-        for subject in _peers_without_pull(tx):
-            request_job(tx, PULL, subject, now)
+        for kind, subject in _missing_jobs(tx, node):
+            request_job(tx, kind, subject, now)
         for feed in _old_heads(tx, now):
             refresh_head(tx, node, feed, now)
 
 
-def _peers_without_pull(tx: Transaction) -> list[str]:
-    planned = subjects_with_job(tx, PULL)
+def _missing_jobs(tx: Transaction, node: Node) -> list[tuple[str, str]]:
+    """List the jobs that every peer should always have and that some lack, by kind and subject."""
+    kinds = (PULL, NAMES) if node.settings.resolver else (PULL,)
+    reading = [peer.node_id for peer in list_peers(tx) if is_reading(peer)]
     return [
-        peer.node_id for peer in list_peers(tx) if is_reading(peer) and peer.node_id not in planned
+        (kind, subject)
+        for kind in kinds
+        for subject in reading
+        if subject not in subjects_with_job(tx, kind)
     ]
 
 

@@ -25,6 +25,12 @@ def rows_of(node: Node, statement: str) -> Rows:
         return [dict(row._mapping) for row in connection.execute(sa.text(statement))]
 
 
+def events_of(node: Node, code: str) -> list[dict[str, Any]]:
+    """Return the params of the audit's events of a code, the oldest first."""
+    rows = rows_of(node, "SELECT code, params FROM audit_events ORDER BY event_row")
+    return [json.loads(row["params"]) for row in rows if row["code"] == code]
+
+
 def envelope_in(record: bytes) -> SignedEnvelope:
     """Return the signed envelope of an entry as it is served."""
     return read_envelope(json.loads(bytes(record))["dsse"], ENTRY_TYPE)
