@@ -13,6 +13,7 @@ With a plain ``BEGIN`` 65 % of concurrent read-modify-writes on SQLite fail (ARC
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,13 +22,23 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+)
 
 from hub.errors import Misconfigured, StorageBusy
 from hub.storage.transaction import Transaction
 
 _BUSY_TIMEOUT_MS = 30_000
 _SWITCH_PAUSE_SECONDS = 0.01
+_CLOSE_SECONDS = 5.0
+_WRITER_CACHE_KIB = 32_768
+"""Ids are random, so each batch touches pages all over their indexes; a reader's 4 MiB hold those
+of some 20,000 objects, and beyond that each batch would read and write most pages twice."""
 _WRITER_LOCK = 0x70C51  # any number does, as long as every process of the node uses the same
 
 
@@ -50,6 +61,8 @@ class Database:
                 "Use sqlite:///FILE or postgresql+psycopg://….",
             )
         self.engine = self._create_engine()
+        self._turn = threading.Lock()
+        self._writing: sa.Connection | None = None
         if step is not None:
             event.listen(self.engine, "before_cursor_execute", _stepper(step))
 
@@ -83,16 +96,59 @@ class Database:
             StorageBusy: ``E_STORAGE_BUSY`` when no turn came in time.
         """
         try:
-            with self.engine.connect() as plain:
+            with self._writer() as plain:
                 connection = plain.execution_options(
                     tocsin_begin="BEGIN IMMEDIATE", tocsin_durable=durable
                 )
+                tx = Transaction(connection, writable=True)
                 with connection.begin():
                     if not self._is_sqlite:
                         self._lock_postgres(connection, durable)
-                    yield Transaction(connection, writable=True)
-        except OperationalError as error:
+                    yield tx
+        except _THE_DATABASES_OWN as error:
             raise _storage_error(error) from error
+        for act in tx.after_commit.values():
+            act()
+
+    @contextmanager
+    def _writer(self) -> Iterator[sa.Connection]:
+        """Give the connection that writes: on SQLite one, for which the threads take turns.
+
+        Its pages stay in memory from one write to the next, and a thread that waits goes on at
+        once, while SQLite's own way of waiting looks again after up to a tenth of a second.
+        """
+        if not self._is_sqlite:
+            with self.engine.connect() as connection:
+                yield connection
+            return
+        if not self._turn.acquire(timeout=_BUSY_TIMEOUT_MS / 1000):
+            raise StorageBusy(
+                "E_STORAGE_BUSY", "the database is busy", "Nothing was stored; try again."
+            )
+        try:
+            if self._writing is None:
+                self._writing = self._open_writer()
+            yield self._writing
+        finally:
+            if self._writing is not None and (
+                self._writing.invalidated or self._writing.in_transaction()
+            ):
+                self._drop_writer()
+            self._turn.release()
+
+    def _open_writer(self) -> sa.Connection:
+        connection = self.engine.connect()
+        # Not by SQLAlchemy, which would begin a transaction for it.
+        plain: Any = connection.connection.driver_connection
+        plain.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
+        return connection
+
+    def _drop_writer(self) -> None:
+        """Let go of the connection that writes; it does not go back to those that read."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.invalidate()
+            writing.close()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -108,8 +164,21 @@ class Database:
                 )
                 with connection.begin():
                     yield Transaction(connection, writable=False)
-        except OperationalError as error:
+        except _THE_DATABASES_OWN as error:
             raise _storage_error(error) from error
+
+    def forget_deleted(self) -> None:
+        """Take what was deleted and overwritten out of SQLite's log too, as far as readers let it.
+
+        A page that somebody still reads stays in the log until the next time.
+        """
+        if self._is_sqlite:
+            # Past SQLAlchemy, which would begin a transaction: none may be open here.
+            connection = self.engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                connection.close()
 
     def data_version(self) -> Callable[[], bool]:
         """Return a cheap probe that tells whether there may be something new since its last call.
@@ -136,6 +205,9 @@ class Database:
 
     def close(self) -> None:
         """Close every connection."""
+        if self._turn.acquire(timeout=_CLOSE_SECONDS):
+            self._drop_writer()
+            self._turn.release()
         self.engine.dispose()
 
 
@@ -199,7 +271,12 @@ def _stepper(step: Callable[[str], None]) -> Callable[..., None]:
     return before
 
 
-def _storage_error(error: OperationalError) -> Exception:
+_THE_DATABASES_OWN = (OperationalError, InternalError, InterfaceError, NotSupportedError)
+"""What is no defect of ours: full, locked, away, or a standby that takes no writes, which psycopg
+calls internal (SQLSTATE 25006) or not supported (0A000)."""
+
+
+def _storage_error(error: DBAPIError) -> Exception:
     text = str(error.orig)
     if "locked" in text or "busy" in text:
         return StorageBusy(

@@ -62,15 +62,23 @@ class Finished:
     @property
     def document(self) -> Any:
         """The one JSON document that it printed."""
+        assert self.out, self.err
         return json.loads(self.out)
 
 
 class CommandForks:
-    """Runs commands, each in a fork of one process that has the product imported."""
+    """Runs commands, each in a fork of one process that has the product imported.
+
+    Args:
+        under: what that process runs under, such as ``ip netns exec NAME``.
+    """
+
+    def __init__(self, under: Sequence[str] = ()) -> None:
+        self._under = tuple(under)
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", _THIS_MODULE],
+            [*self._under, sys.executable, "-m", _THIS_MODULE],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -102,22 +110,31 @@ class CommandForks:
 
 @dataclass
 class Tocsin:
-    """One organisation's node: a home, commands, and a server when it is started."""
+    """One organisation's node: a home, commands, and a server when it is started.
+
+    Args:
+        front: the port where others find it, if it is another than its own.
+        host: where it listens.
+        under: what its processes run under, such as ``ip netns exec NAME``.
+    """
 
     name: str
     home: Path
     commands: CommandForks
     environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
+    front: int | None = None
     scheme: str = "http"
     serve_options: tuple[str, ...] = ()
+    host: str = "127.0.0.1"
+    under: tuple[str, ...] = ()
     server: subprocess.Popen[bytes] | None = None
     node_id: str = ""
 
     @property
     def base(self) -> str:
         """The base of its document."""
-        return f"{self.scheme}://127.0.0.1:{self.port}/"
+        return f"{self.scheme}://{self.host}:{self.front or self.port}/"
 
     @property
     def log(self) -> Path:
@@ -139,6 +156,16 @@ class Tocsin:
     def give(self, *args: object) -> Finished:
         """Give a command, however it ends."""
         return self.commands.run([str(arg) for arg in args] + ["--json"], self.all_environment())
+
+    def give_apart(self, *args: object, under: Sequence[str] = ()) -> Finished:
+        """Give a command in a process of its own, under a program that limits what it may do."""
+        order = [str(arg) for arg in args] + ["--json"]
+        done = subprocess.run(
+            [*self.under, *under, sys.executable, "-m", "hub", *order],
+            cwd=self.home.parent, env=self.all_environment(), capture_output=True, text=True,
+            check=False, timeout=2 * PATIENCE,
+        )  # fmt: skip
+        return Finished(tuple(order), done.returncode, done.stdout, done.stderr)
 
     def run(self, *args: object) -> Any:
         """Give a command that has to succeed; return its document."""
@@ -162,8 +189,8 @@ class Tocsin:
         with self.log.open("ab") as log:
             self.server = subprocess.Popen(
                 [
-                    sys.executable, "-m", "hub", "serve", "--home", str(self.home),
-                    "--port", str(self.port), *self.serve_options,
+                    *self.under, sys.executable, "-m", "hub", "serve", "--home", str(self.home),
+                    "--host", self.host, "--port", str(self.port), *self.serve_options,
                 ],
                 cwd=self.home,
                 env=self.all_environment(),
@@ -178,6 +205,10 @@ class Tocsin:
     def _is_ready(self) -> bool:
         assert self.server is not None
         assert self.server.poll() is None, f"{self.name} ended: {self.log.read_text()}"
+        if self.under:
+            # Nobody outside its network reaches it, so somebody inside knocks.
+            knock = [*self.under, "bash", "-c", f"</dev/tcp/{self.host}/{self.port}"]
+            return subprocess.run(knock, capture_output=True, check=False).returncode == 0
         try:
             return self.get("/readyz").status == http.client.OK
         except OSError:
@@ -267,10 +298,17 @@ class WireAnswer:
 
 
 @contextmanager
-def organisations(tmp_path: Path, *names: str) -> Iterator[list[Tocsin]]:
-    """Make nodes in ``tmp_path``, none of them served yet; end all their servers afterwards."""
+def organisations(
+    tmp_path: Path, *names: str, fronts: Mapping[str, int] | None = None
+) -> Iterator[list[Tocsin]]:
+    """Make nodes in ``tmp_path``, none of them served yet; end all their servers afterwards.
+
+    Args:
+        fronts: the port of the line that stands before a node, by its name.
+    """
+    found = fronts or {}
     with CommandForks() as commands:
-        made = [Tocsin(name, tmp_path / name, commands) for name in names]
+        made = [Tocsin(name, tmp_path / name, commands, front=found.get(name)) for name in names]
         try:
             yield [tocsin.init() for tocsin in made]
         finally:
