@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from hub.api import health
 from hub.api.body_limit import BodyLimit
+from hub.api.compression import Compression
 from hub.api.error_responses import install_error_responses
 from hub.api.federation.routes import router as federation_router
 from hub.api.rate_limits import GuessLimits
@@ -49,6 +50,7 @@ def create_app(node: Node) -> FastAPI:
     app.include_router(discovery.router)
     app.include_router(intel.router)
     app.include_router(federation_router)
+    app.add_middleware(Compression, line=node.line.outbound)
     # The last one added is the first one asked.
     app.add_middleware(BodyLimit, limit_of=_limit_of(node))
     app.add_middleware(RequestForms)

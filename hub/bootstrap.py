@@ -14,6 +14,7 @@ from federation.identity.fingerprint import fingerprint
 from federation.identity.node_document import pin_chain
 from federation.signing.keys import KeyRecord
 from federation.signing.signer import SeedSigner, seal
+from federation.transport.line import Line
 from hub.errors import Conflict, Misconfigured
 from hub.exchange import visible
 from hub.exchange.collections import ensure_builtin_collections
@@ -21,8 +22,10 @@ from hub.exchange.object_rows import draft_row
 from hub.exchange.own_feeds import append_entry
 from hub.node import Clock, Node, NodeKeys, SystemClock
 from hub.peers.key_custody import (
+    ONLINE_USES,
     SEED_BYTES,
-    read_key_file,
+    HomeKeys,
+    current_file,
     require_no_key_file,
     write_key_file,
 )
@@ -46,7 +49,6 @@ from schemas.strict_json import strict_loads, write_json
 from schemas.timestamps import read_wire_time, write_wire_time
 
 KEY_LIFE = timedelta(days=365)
-ONLINE_KEYS = ("entry", "http")
 ROLES = ("cert", "registry", "registrar", "resolver-operator", "dns-host")
 
 
@@ -159,8 +161,9 @@ def open_node(
             "this home was made by the demo; its keys protect nothing",
             "Make a node of your own with `tocsin init`.",
         )
-    keys = NodeKeys(*(read_key_file(_key_file(settings.home, use)) for use in ONLINE_KEYS))
-    return Node(settings, database, own, keys, clock or SystemClock(), entropy)
+    keys = HomeKeys(settings.home)
+    line = Line(settings.bandwidth_kbit)
+    return Node(settings, database, own, keys, clock or SystemClock(), entropy, line)
 
 
 def _not_initialised(home: Path) -> Misconfigured:
@@ -173,17 +176,13 @@ def _identity_name(node_id: NodeId) -> str:
     return f"identity-of-{node_id}"
 
 
-def _key_file(home: Path, use: str) -> Path:
-    return home / "keys" / f"{use}.key"
-
-
 def _write_keys(home: Path, seeds: _Seeds, passphrase: bytes | None) -> tuple[Path, Path]:
     root_file, next_file = home / "root-current.key", home / "root-next.key"
     files = (
         (root_file, "root", seeds.root, passphrase),
         (next_file, "next-root", seeds.next_root, passphrase),
-        (_key_file(home, "entry"), "entry", seeds.entry, None),
-        (_key_file(home, "http"), "http", seeds.http, None),
+        (current_file(home, "entry"), "entry", seeds.entry, None),
+        (current_file(home, "http"), "http", seeds.http, None),
     )
     # All of them before the first is written, so that a refusal leaves nothing behind.
     for path, *_ in files:
@@ -198,7 +197,7 @@ def _first_document(seeds: _Seeds, profile: NodeProfile, now: datetime) -> tuple
     next_rootset = rootset(1, [next_root.public_key])
     node_id = derive_node_id(rootset(1, [root.public_key]), next_rootset)
     expires = now + KEY_LIFE
-    online = ((use, SeedSigner(getattr(seeds, use))) for use in ONLINE_KEYS)
+    online = ((use, SeedSigner(getattr(seeds, use))) for use in ONLINE_USES)
     payload = document_payload(
         node_id=node_id,
         version=1,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from federation.signing.signer import Signer
+from federation.transport.line import Line
 from hub.settings import Settings
 from hub.storage.engine import Database
 from hub.storage.queries.nodes import OwnNode
@@ -34,9 +35,26 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+class OnlineKeys(Protocol):
+    """The online keys; the root keys are never here.
+
+    Ask for a key each time that something is signed: it may have been turned since.
+    """
+
+    @property
+    def entry(self) -> Signer:
+        """The key that signs entries, heads, acks and vouches."""
+        ...
+
+    @property
+    def http(self) -> Signer:
+        """The key that signs requests."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class NodeKeys:
-    """The online keys; the root keys are never here."""
+    """Online keys that stay what they are."""
 
     entry: Signer
     http: Signer
@@ -49,9 +67,10 @@ class Node:
     settings: Settings
     database: Database
     own: OwnNode
-    keys: NodeKeys
+    keys: OnlineKeys
     clock: Clock = field(default_factory=SystemClock)
     entropy: Callable[[int], bytes] = os.urandom
+    line: Line = field(default_factory=Line)
 
     @property
     def node_id(self) -> NodeId:

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     max_content_length: int = Field(default=64 * 1024 * 1024, ge=1024)
     rate_limits: Literal["on", "off"] = "on"
     pull_interval_seconds: int = Field(default=300, ge=5)
+    bandwidth_kbit: int = Field(default=0, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
     demo: bool = False

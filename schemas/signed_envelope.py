@@ -27,6 +27,7 @@ HEAD_TYPE = "application/vnd.tocsin.head.v1+json"
 RELAY_HEAD_TYPE = "application/vnd.tocsin.relayhead.v1+json"
 ACK_TYPE = "application/vnd.tocsin.ack.v1+json"
 VOUCH_TYPE = "application/vnd.tocsin.vouch.v1+json"
+CARRIED_TYPE = "application/vnd.tocsin.carried.v1+json"
 
 MAX_SIGNATURES = 4
 SIGNATURE_BYTES = 64

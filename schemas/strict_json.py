@@ -38,12 +38,11 @@ _BOM = b"\xef\xbb\xbf"
 # Possessive, so that a string of backslashes cannot make the scan quadratic. An unterminated
 # string swallows the rest, as it does for a parser.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?+', re.DOTALL)
+_PLAIN_STRING = re.compile(rb'"[^"]*+"?+')
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _OPEN = ord("[")
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
-# 2^53 has 16 digits; a run of them may be a number that a double cannot hold.
-_DIGITS = bytes.maketrans(b"123456789", b"000000000")
-_LONG_DIGITS = b"0" * 16
+_NEITHER_BRACKETS_NOR_QUOTES = bytes(byte for byte in range(256) if byte not in b'[]{}"')
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST_INTEGER = len(str(-MAX_INTEGER))
 _WRITER_OPTIONS = (
@@ -83,8 +82,7 @@ def strict_loads(data: bytes, *, max_bytes: int = MAX_BODY_BYTES) -> Any:
         readable_by_both = False
     else:
         readable_by_both = True
-        # Not an expression: a search for [0-9]{16} takes 20 times as long as the parser.
-        if _LONG_DIGITS not in data.translate(_DIGITS) and _is_written_so(value, data):
+        if _is_written_so(value, data):
             return value
     # 5. Slow way: every rule by itself; its parser then names what is wrong.
     value = _load_slowly(text)
@@ -107,7 +105,13 @@ def _check_depth(data: bytes) -> None:
 
     Up to the first error of syntax this is a parser's own depth, and behind it none goes on.
     """
-    brackets = _STRING.sub(b"", data).translate(_BRACKETS, _NOT_BRACKETS)
+    if b"\\" in data:
+        brackets = _STRING.sub(b"", data).translate(_BRACKETS, _NOT_BRACKETS)
+    else:
+        # No quote is escaped. Two that stand together hold nothing, and what follows them is as
+        # much inside or outside of a string without them: an eighth of the time of the other way.
+        quoted = data.translate(_BRACKETS, _NEITHER_BRACKETS_NOR_QUOTES).replace(b'""', b"")
+        brackets = _PLAIN_STRING.sub(b"", quoted)
     # Each round takes the innermost pairs away: linear and without a loop in Python. What is
     # left is too deep or unbalanced; the counter tells which.
     rest = brackets
@@ -124,7 +128,8 @@ def _check_depth(data: bytes) -> None:
 
 def _is_written_so(value: object, data: bytes) -> bool:
     try:
-        return orjson.dumps(value) == data
+        # It refuses an integer that a double cannot hold, so that the slow way names it.
+        return orjson.dumps(value, option=orjson.OPT_STRICT_INTEGER) == data
     except orjson.JSONEncodeError:
         return False
 

@@ -9,6 +9,7 @@ What it does not do: decide whether the receiver may read the entry (section 2.8
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,18 +19,44 @@ from federation.feeds.payload_members import read_word
 from federation.identity.node_document import PinnedNode
 from schemas.errors import WireFormatError
 from schemas.identifiers import EntryHash, FeedName, NodeId
-from schemas.members import read_hash, read_integer, read_node_id, read_signed_object, read_time
+from schemas.members import (
+    read_hash,
+    read_integer,
+    read_node_id,
+    read_object,
+    read_signed_object,
+    read_time,
+)
 from schemas.signed_envelope import ACK_TYPE, SignedEnvelope
 from schemas.strict_json import write_json
 from schemas.timestamps import write_wire_time
 
 ACCEPTED = "accepted"
+MOST_READERS = 1_000_000
+"""Of one relay, with all that read through those who read through it."""
 DEEDS = frozenset({"stored", "restricted", "retracted", "erased", ACCEPTED})
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOn:
+    """How many read a feed through a relay, and how many of them told it that they did the same.
+
+    Counts and never names: whom a relay serves is its own affair. A release that does not know the
+    member ignores it.
+    """
+
+    readers: int
+    confirmed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ack:
-    """What ``node`` did with an entry; ``terms`` is the hash of the terms that it accepted."""
+    """What ``node`` did with an entry.
+
+    Attributes:
+        terms: the hash of the terms that it accepted.
+        passed_on: what it says of its own readers, as a relay.
+    """
 
     node: NodeId
     feed: FeedName
@@ -39,6 +66,7 @@ class Ack:
     terms: str | None
     ts: datetime
     envelope: SignedEnvelope = field(repr=False)
+    passed_on: PassedOn | None = None
 
 
 def ack_payload(
@@ -50,6 +78,7 @@ def ack_payload(
     did: str,
     ts: datetime,
     terms: str | None = None,
+    passed_on: PassedOn | None = None,
 ) -> bytes:
     """Build an ack's payload.
 
@@ -68,6 +97,8 @@ def ack_payload(
     }
     if terms is not None:
         stated["terms"] = terms
+    if passed_on is not None:
+        stated["passed_on"] = {"readers": passed_on.readers, "confirmed": passed_on.confirmed}
     return write_json(stated | {"ts": write_wire_time(ts)})
 
 
@@ -108,7 +139,18 @@ def open_ack(value: object, *, acker: PinnedNode, origin: NodeId | None = None) 
         terms=read_hash(body, "terms") if "terms" in body else None,
         ts=ts,
         envelope=envelope,
+        passed_on=_read_passed_on(body),
     )
+
+
+def _read_passed_on(body: Mapping[str, object]) -> PassedOn | None:
+    if "passed_on" not in body:
+        return None
+    counts = read_object(body["passed_on"], "passed_on")
+    readers, confirmed = read_integer(counts, "readers"), read_integer(counts, "confirmed")
+    if confirmed > readers or readers > MOST_READERS:
+        raise WireFormatError("E_SCHEMA", "passed_on counts what cannot be", member="passed_on")
+    return PassedOn(readers, confirmed)
 
 
 def _check_terms(did: str, *, accepts: bool) -> None:

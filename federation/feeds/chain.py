@@ -23,6 +23,7 @@ from enum import Enum
 
 from federation.errors import ChainBroken, EntryDeferred
 from federation.feeds.entry import RELAY_NONE, EntryHeader, OpenedEntry
+from federation.feeds.stubs import Stub
 from federation.identity.node_document import PinnedNode
 from schemas.identifiers import ZERO_HASH, EntryHash, FeedName, KeyId
 
@@ -138,6 +139,25 @@ def advance(state: ChainState, entry: OpenedEntry) -> ChainState:
     )
 
 
+def place_stub(state: ChainState, stub: Stub) -> ChainState:
+    """Let a stub stand at the next place of a chain (PROTOCOL 2.4 "Stub").
+
+    No check of ``prev``: the hash covers it, so the next entry, which names the hash, vouches for
+    it. No check of the relay rule: all entries of a feed have the same, and the next one shows it.
+
+    Raises:
+        ChainBroken: ``E_FROZEN``, ``E_GAP`` (``params["expected"]``) or ``E_FEED``.
+    """
+    if state.frozen:
+        raise ChainBroken("E_FROZEN", "the feed is frozen: its origin signed two histories")
+    if stub.seq != state.seq + 1:
+        expected = state.seq + 1
+        raise ChainBroken("E_GAP", f"expected seq {expected}, got {stub.seq}", expected=expected)
+    if state.closed:
+        raise ChainBroken("E_FEED", "the feed was closed by its origin and nothing may follow")
+    return replace(state, seq=stub.seq, hash=stub.hash)
+
+
 def closes_feed(entry: OpenedEntry) -> bool:
     """Tell whether this is the ``retract`` of the group itself (PROTOCOL 2.4)."""
     header = entry.header
@@ -226,17 +246,23 @@ def require_good(
 
 
 def linked_hashes(
-    seq: int, entry_hash: EntryHash, entries: Iterable[OpenedEntry]
+    seq: int, entry_hash: EntryHash, entries: Iterable[OpenedEntry | Stub]
 ) -> dict[int, EntryHash]:
     """Map seqs to hashes along ``prev``, as far as the entries follow each other without a break.
 
     Args:
         seq: where the chain stands; what comes before is passed over.
         entry_hash: the hash there.
-        entries: in the order of their seqs.
+        entries: in the order of their seqs; the hash of a stub counts once the next entry names it.
     """
     linked: dict[int, EntryHash] = {}
+    unnamed: dict[int, EntryHash] = {}
     for entry in entries:
+        if isinstance(entry, Stub):
+            if entry.seq == seq + 1:
+                seq, entry_hash = entry.seq, entry.hash
+                unnamed = {seq: entry_hash}
+            continue
         header = entry.header
         if header.seq <= seq:
             continue
@@ -245,6 +271,9 @@ def linked_hashes(
             break
         seq, entry_hash = header.seq, entry.hash
         linked[seq] = entry_hash
+        if unnamed:
+            linked |= unnamed
+            unnamed = {}
     return linked
 
 

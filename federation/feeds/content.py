@@ -127,6 +127,12 @@ class EntryContent:
     release: ReleasedKey | None = None
     vouches: tuple[Members, ...] = ()
 
+    @property
+    def seqs_taken_back(self) -> frozenset[int]:
+        """The entries in whose place stubs stand from this entry on (PROTOCOL 2.4 "Stub")."""
+        takes = self.kind == "erase" or (self.kind == "restrict" and self.stop_relay)
+        return frozenset(self.seqs) if takes else frozenset()
+
 
 @dataclass(frozen=True, slots=True)
 class _Reading:

@@ -42,6 +42,8 @@ def check_printed(value: Members, tlp: Tlp) -> None:
     """
     if value.get("type") in UNPRINTED_TYPES:
         return
+    if value.get("object_marking_refs") == [tlp.marking_id] and "granular_markings" not in value:
+        return  # as nearly every object: this mark, and no other
     # 1. The object's own marking.
     printed = printed_tlp(value)
     if printed is None and tlp is not Tlp.CLEAR:

@@ -3,8 +3,8 @@
 Everything outside ``dsse`` is a hint. Invariant: ``read_record`` accepts exactly what
 ``entry_record`` would write for the entry inside, so that a wrong hint never misleads a reader.
 
-What it does not do: verify the entry (``federation.feeds.entry``) or carry stubs of erased
-entries, which come with ``erase``.
+What it does not do: verify the entry (``federation.feeds.entry``) or carry the stubs of erased
+entries (``federation.feeds.stubs``).
 
 >>> sorted(hints_of(FeedName(NodeId("a" * 52), "clear"), 1, EntryHash("0" * 64), "t"))[:3]
 ['created', 'extensions', 'feed']
@@ -42,9 +42,19 @@ def hints_of(feed: FeedName, seq: int, entry_hash: EntryHash, ts: str) -> dict[s
     }
 
 
-def entry_record(feed: FeedName, seq: int, ts: datetime, envelope: SignedEnvelope) -> bytes:
-    """Write the TAXII object of an entry; it is kept and served as these bytes."""
-    hints = hints_of(feed, seq, envelope.hash, write_wire_time(ts))
+def entry_record(
+    feed: FeedName,
+    seq: int,
+    ts: datetime,
+    envelope: SignedEnvelope,
+    entry_hash: EntryHash | None = None,
+) -> bytes:
+    """Write the TAXII object of an entry; it is kept and served as these bytes.
+
+    Args:
+        entry_hash: the envelope's, where it was computed before.
+    """
+    hints = hints_of(feed, seq, entry_hash or envelope.hash, write_wire_time(ts))
     return write_json({**hints, "dsse": envelope.to_json()})
 
 

@@ -223,8 +223,9 @@ def decide_conflict(
     chain had after it fall with it.
 
     Returns:
-        None when the rule does not apply: the document is simply old, or held already, or both
-        follow the same rule. Then the chain held stands and nothing is frozen.
+        None when the rule does not apply: the document is simply old, or held already, both
+        follow the same rule, or its root set is one that the held chain has used since. Then the
+        chain held stands and nothing is frozen.
 
     Raises:
         SignatureRejected, WireFormatError: the document is no valid one of any version held; an
@@ -241,6 +242,11 @@ def decide_conflict(
     _check_successor(before[-1], document)
     held_rotates = _rotates(before[-1], held)
     if held_rotates == _rotates(before[-1], document):
+        return None
+    # The committed root set is proof only as long as it lay apart. Once the held chain has taken
+    # it into use, its key was online or is retired, and whoever has it could else take the node
+    # back to a time before, in which nobody would know of the root set that came after.
+    if any(later.rootset == document.rootset for later in pinned.documents[document.version :]):
         return None
     if held_rotates:
         return Conflict(pinned, document)

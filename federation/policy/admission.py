@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Literal, get_args
 
 from federation.trust.presets import PRESETS, Inbound, TrustLevel
@@ -76,6 +77,18 @@ def decide_admission(
         type_allowed: whether objects of this type are accepted without a person; asked below
             partner.
     """
+    return _decide(origin_trust, inbound, exercise, unknown_marking, type_allowed)
+
+
+# The same few questions for every object of a feed.
+@lru_cache(maxsize=256)
+def _decide(
+    origin_trust: TrustLevel,
+    inbound: str | None,
+    exercise: bool,
+    unknown_marking: bool,
+    type_allowed: bool,
+) -> Admission:
     dial = PRESETS[origin_trust].inbound if inbound is None else inbound
     facts: dict[str, object] = {"trust": origin_trust.word, "inbound": str(dial)}
 

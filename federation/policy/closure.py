@@ -28,11 +28,12 @@ What it does not do:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
-from schemas.identifiers import ENTRY_EXTENSION, stix_type_of
+from schemas.identifiers import ENTRY_EXTENSION, is_stix_id, stix_type_of
 from schemas.markings import TLP2_EXTENSION, TLP_BY_MARKING_ID, EffectiveLabel
 from schemas.stix.objects import SCO_TYPES
 
@@ -43,8 +44,12 @@ _UUID_PART: Final = re.compile(
     r"--([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})", re.IGNORECASE
 )
 _TYPE_BACKWARDS: Final = re.compile(r"[a-z0-9-]*", re.IGNORECASE)
+_NO_REFERENCES: Final = frozenset({"id", "object_marking_refs"})
+_HOLDERS: Final = (dict, list, tuple)
 _LONGEST_TYPE: Final = 250
 _SHORTEST_TYPE: Final = 3
+_SHORTEST_ID: Final = _SHORTEST_TYPE + len("--00000000-0000-0000-0000-000000000000")
+_SHORT: Final = 128
 
 Why = Literal["stricter", "narrower", "dangling-observable", "dangling"]
 
@@ -72,20 +77,22 @@ def references_of(value: Mapping[str, object]) -> frozenset[str]:
     would hide it from a search of the bytes.
     """
     found: set[str] = set()
+    for key in value if "--" in "\0".join(value) else ():
+        found.update(_ids_in(key))
     for key, member in value.items():
-        if key in {"id", "object_marking_refs"}:
+        if isinstance(member, str):
+            if "--" in member and key not in _NO_REFERENCES:
+                found.update(_ids_in(member))
+        elif key in _NO_REFERENCES:
             continue
-        if key == "granular_markings":
+        elif key == "granular_markings":
             _collect(_without_marking_refs(member), found)
-            continue
-        if key == "extensions" and isinstance(member, Mapping):
+        elif key == "extensions" and isinstance(member, Mapping):
             # The keys name formats and not objects; what stands under them is searched.
             for extension in member.values():
                 _collect(extension, found)
-            continue
-        if "--" in key:
-            found.update(_ids_in(key))
-        _collect(member, found)
+        elif isinstance(member, _HOLDERS):
+            _collect(member, found)
     own = value.get("id")
     if isinstance(own, str):
         found.discard(own.lower())
@@ -135,22 +142,40 @@ def _why(ref: str, held: EffectiveLabel | None, reading: EffectiveLabel) -> Why 
 
 def _collect(member: object, found: set[str]) -> None:
     """Add the ids in every string below ``member``; a stack and no recursion, for speed."""
-    waiting = [member]
+    if isinstance(member, str):
+        found.update(_ids_in(member))
+    waiting = [member] if isinstance(member, _HOLDERS) else []
     while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            if "--" in item:
-                found.update(_ids_in(item))
-        elif isinstance(item, dict):
-            for key, below in item.items():
-                if "--" in key:
-                    found.update(_ids_in(key))
-                waiting.append(below)
-        elif isinstance(item, list | tuple):
-            waiting.extend(item)
+        holder = waiting.pop()
+        below: Iterable[object] = holder
+        if isinstance(holder, dict):
+            for key in holder if "--" in "\0".join(holder) else ():
+                found.update(_ids_in(key))
+            below = holder.values()
+        for item in below:
+            if isinstance(item, str):
+                if "--" in item:
+                    found.update(_ids_in(item))
+            elif isinstance(item, _HOLDERS):
+                waiting.append(item)
 
 
-def _ids_in(text: str) -> Iterator[str]:
+def _ids_in(text: str) -> tuple[str, ...]:
+    """List the STIX ids in a text, lower case."""
+    if len(text) < _SHORTEST_ID:
+        return ()
+    # The same authors and extensions come again and again; long texts are not worth the memory.
+    return _ids_in_short(text) if len(text) <= _SHORT else tuple(_search_ids(text))
+
+
+@lru_cache(maxsize=1024)
+def _ids_in_short(text: str) -> tuple[str, ...]:
+    if text.count("--") == 1 and is_stix_id(text):
+        return (text,)  # an id and nothing else, as in nearly every reference
+    return tuple(_search_ids(text))
+
+
+def _search_ids(text: str) -> Iterator[str]:
     """Yield the STIX ids in a text, lower case.
 
     The search is for the UUID, and the type is read backwards from it: an expression that began

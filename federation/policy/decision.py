@@ -37,6 +37,7 @@ Code = Literal[
     "REFUSED_NOT_VERIFIED",
     "REFUSED_OUTBOUND_DIAL",
     "REFUSED_NOT_NAMED",
+    "REFUSED_BEFORE_JOINED",
     "REFUSED_RED_NEEDS_SEALING",
     "REFUSED_SEALED_FEED",
     # a receiver passing on what another node wrote (PROTOCOL 3.2, 2.4)
@@ -48,12 +49,14 @@ Code = Literal[
     # a token that reads the intel root (PROTOCOL 3.2, INTERFACE "Kinds of reader")
     "ALLOWED_READER",
     "ALLOWED_READER_TOUCHES",
+    "ALLOWED_READER_GROUP",
     "ALLOWED_READER_MACHINE",
     "REFUSED_READER_KIND",
     "REFUSED_READER_LABEL",
     "REFUSED_NO_ORIGINALS",
     "REFUSED_CLEARANCE",
     "REFUSED_NOT_TOUCHING",
+    "REFUSED_NOT_IN_GROUP",
     "REFUSED_RED_NOT_FOR_MACHINES",
 ]
 CODES: Final[frozenset[str]] = frozenset(get_args(Code))

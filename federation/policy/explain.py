@@ -67,6 +67,10 @@ SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
             "{label} in a group or direct feed, and all from TLP:AMBER on, goes only to peers "
             "that are named; {peer} is at '{trust}', which would do, but it is not named."
         ),
+        "REFUSED_BEFORE_JOINED": (
+            "It was published before {peer} joined the group, whose history is for those who were "
+            "in it then."
+        ),
         "REFUSED_RED_NEEDS_SEALING": (
             "TLP:RED travels only sealed to its recipients, and this release cannot seal; "
             "nothing labelled TLP:RED is delivered to {peer} or to anybody."
@@ -103,6 +107,10 @@ SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
             "A token of kind '{kind}' may read {label} that touches its own zones or prefixes, "
             "and this object touches those of {reader}."
         ),
+        "ALLOWED_READER_GROUP": (
+            "A token of kind '{kind}' may read {label} that a group of its own carries, and one "
+            "that {reader} follows carries this object."
+        ),
         "ALLOWED_READER_MACHINE": (
             "The origin's policy permits machines to read this {label} object, and the "
             "clearance of {reader} reaches {clearance}."
@@ -118,6 +126,10 @@ SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
         "REFUSED_NOT_TOUCHING": (
             "A token of kind '{kind}' reads {label} only in originals that touch its own zones "
             "or prefixes, and this one touches none of {reader}."
+        ),
+        "REFUSED_NOT_IN_GROUP": (
+            "A token of kind '{kind}' reads {label} only in originals that a group of its own "
+            "carries, and none that {reader} follows carries this one."
         ),
         "REFUSED_RED_NOT_FOR_MACHINES": (
             "TLP:RED is for named persons, so no token reads it unless the origin's policy says"

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from schemas.markings import TLP_BY_MARKING_ID, EffectiveLabel, Tlp
@@ -82,6 +83,16 @@ def effective_label(
         audience: the node ids of the group or direct feed, or None where the audience is open.
         restricted_to: the label of the latest ``restrict`` of this object, if any.
     """
+    refs = value.get("object_marking_refs")
+    # Most objects bear one TLP mark and nothing else, and what that comes to is the same each time.
+    if (
+        isinstance(refs, list)
+        and len(refs) == 1
+        and "granular_markings" not in value
+        and isinstance(refs[0], str)
+        and refs[0] in TLP_BY_MARKING_ID
+    ):
+        return _of_one_mark(TLP_BY_MARKING_ID[refs[0]], entry_tlp, audience, restricted_to)
     known = markings or {}
     of_object = tuple(_object_markings(value))
     printed = max(
@@ -103,6 +114,21 @@ def effective_label(
     for floor in floors:
         label = _tighten(label, floor)
     return LabelFinding(label, printed, tuple(unknown))
+
+
+@lru_cache(maxsize=256)
+def _of_one_mark(
+    printed: Tlp,
+    entry_tlp: Tlp | None,
+    audience: frozenset[str] | None,
+    restricted_to: Tlp | None,
+) -> LabelFinding:
+    """Compute the label of an object with this TLP mark alone."""
+    label = EffectiveLabel(printed if entry_tlp is None else entry_tlp, audience)
+    for floor in (restricted_to, printed):
+        if floor is not None:
+            label = _tighten(label, floor)
+    return LabelFinding(label, printed, ())
 
 
 def markings_of(value: Mapping[str, object]) -> frozenset[str]:

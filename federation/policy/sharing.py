@@ -5,7 +5,8 @@ Decides, for a label, whether a peer gets it directly, reads a whole feed, or a 
 Invariants:
 * the table is the only place where a label meets a trust level or a kind of reader;
 * a stricter label never goes to more peers or readers, more trust never to fewer;
-* trust above ``known`` counts only once the eight words were compared (PROTOCOL 4.5): decided in
+* trust above ``known`` counts only once the eight words were compared (PROTOCOL 4.5), or, up to
+  ``member``, once a person took the word of two vouchers for it (4.2): decided in
   ``PeerStanding.effective_trust`` and nowhere else;
 * dials and clearances only tighten; an unknown state, kind or column refuses;
 * a blocked or suspended peer is a stranger (PROTOCOL 2.6);
@@ -49,6 +50,7 @@ class PeerStanding:
         verified: whether the voice code was compared (PROTOCOL 4.5).
         state: ``pending`` or ``active`` read, anything else is a stranger.
         outbound: the dial, the strictest label that may go out to this peer.
+        introduced: whether a person accepted it on the word of others (PROTOCOL 4.2).
     """
 
     node_id: NodeId
@@ -57,13 +59,17 @@ class PeerStanding:
     verified: bool
     state: str
     outbound: Tlp
+    introduced: bool = False
 
     @property
     def effective_trust(self) -> TrustLevel:
         """The level that counts: blocked for a stranger, at most known until verified."""
         if self.state not in READING_STATES:
             return TrustLevel.BLOCKED
-        return self.trust if self.verified else min(self.trust, TrustLevel.KNOWN)
+        if self.verified:
+            return self.trust
+        # Introductions are not transitive trust: whoever was only vouched for stays below T3.
+        return min(self.trust, TrustLevel.MEMBER if self.introduced else TrustLevel.KNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ class Reading(Enum):
     YES = "yes"
     SCOPE = "yes, need-to-know scope"
     TOUCHING = "only objects that touch the registered zones or prefixes"
+    FOLLOWED = "only objects that a group of the reader's carries"
     MACHINE = "no, unless policy.machine is true"
     NO = "no"
 
@@ -126,7 +133,8 @@ class Row:
     """One label's row, columns in the order of the specification.
 
     ``subscriber`` is no column there: it is INTERFACE's kind, an authenticated member of the
-    community without a zone of its own. The export column is split by who observes the export;
+    community without a zone of its own, which this node may name in groups as it names peers. The
+    export column is split by who observes the export;
     what blocks also needs ``pap`` green or clear, which is no matter of the label.
     """
 
@@ -152,7 +160,7 @@ class Row:
         return columns.get(kind)
 
 
-_YES, _NEED, _NEAR, _MACH, _NO = list(Reading)
+_YES, _NEED, _NEAR, _FOLL, _MACH, _NO = list(Reading)
 _NA, _NAMED = list(SealedRelay)
 
 _T1_ALL: Final = PeerRule(TrustLevel.KNOWN)
@@ -172,8 +180,8 @@ SHARING_TABLE: Final[Mapping[Tlp, Row]] = MappingProxyType({
     #                     to peer    clear    sealed  own    const  subs  publ  organ  const  public
     Tlp.CLEAR:        Row(_T1_ALL,   _ANY,    _NA,    _YES,  _YES,  _YES, _YES, _YES,  _YES,  _YES),
     Tlp.GREEN:        Row(_T2_ALL,   _TO_T2,  _NA,    _YES,  _YES,  _YES, _NO,  _YES,  _YES,  _NO),
-    Tlp.AMBER:        Row(_T3_NAMED, _NEVER,  _NAMED, _NEED, _NEAR, _NO,  _NO,  _YES,  _NEAR, _NO),
-    Tlp.AMBER_STRICT: Row(_T3_NAMED, _NEVER,  _NAMED, _NEED, _NO,   _NO,  _NO,  _YES,  _NO,   _NO),
+    Tlp.AMBER:        Row(_T3_NAMED, _NEVER,  _NAMED, _NEED, _NEAR, _FOLL, _NO, _YES,  _NEAR, _NO),
+    Tlp.AMBER_STRICT: Row(_T3_NAMED, _NEVER,  _NAMED, _NEED, _NO,   _FOLL, _NO, _YES,  _NO,   _NO),
     Tlp.RED:          Row(_T4_SEAL,  _NEVER,  _NAMED, _MACH, _NO,   _NO,  _NO,  _MACH, _NO,   _NO),
 })
 # fmt: on
@@ -288,12 +296,28 @@ def decide_feed_read(feed: FeedName, *, highest: Tlp, peer: PeerStanding, named:
     )
 
 
+def decide_entry_read(read: Decision, *, peer: PeerStanding, seq: int, begins: int) -> Decision:
+    """Decide whether a peer that reads a feed reads one entry of it (PROTOCOL 2.6, anchors).
+
+    Args:
+        read: what ``decide_feed_read`` said.
+        peer: who reads.
+        seq: the entry's.
+        begins: the last entry before this reader's part of the feed, 0 for all of it.
+    """
+    if not read.allowed or seq > begins:
+        return read
+    rule = "PROTOCOL 2.6, a group with history join"
+    return Decision.of("REFUSED_BEFORE_JOINED", rule, peer=peer.name)
+
+
 def decide_reader(
     tlp: Tlp,
     *,
     reader: ReaderStanding,
     machine: bool,
     touches: bool,
+    in_group: bool = False,
     collection: str = "originals",
 ) -> Decision:
     """Decide whether a token reads an object of this label (PROTOCOL 3.2, INTERFACE).
@@ -303,6 +327,7 @@ def decide_reader(
         reader: the token.
         machine: the entry's ``policy.machine``.
         touches: whether the object touches the reader's zones or prefixes (``views.touches``).
+        in_group: whether a group that the reader follows carries the object.
         collection: ``originals``, or another one, which needs no leave to read originals.
     """
     rule = f"PROTOCOL 3.2, {tlp_words(tlp)}, {reader.kind} token"
@@ -323,12 +348,15 @@ def decide_reader(
     if tlp > reader.max_tlp:
         return Decision.of("REFUSED_CLEARANCE", rule, **facts)
     # 4. The cell. Verdicts have no AMBER for constituents: one fused number could speak of the
-    #    zones of many, so touching counts in originals alone.
-    touching = touches and collection == "originals"
-    return Decision.of(_code_of(cell, machine=machine, touching=touching), rule, **facts)
+    #    zones of many, so touching counts in originals alone; so do groups.
+    alone = collection == "originals"
+    if cell is Reading.FOLLOWED and not reader.groups:
+        cell = Reading.NO
+    code = _code_of(cell, machine=machine, touching=touches and alone, followed=in_group and alone)
+    return Decision.of(code, rule, **facts)
 
 
-def _code_of(cell: Reading, *, machine: bool, touching: bool) -> Code:
+def _code_of(cell: Reading, *, machine: bool, touching: bool, followed: bool) -> Code:
     """Read one cell of a reader's column."""
     match cell:
         case Reading.YES | Reading.SCOPE:
@@ -336,6 +364,8 @@ def _code_of(cell: Reading, *, machine: bool, touching: bool) -> Code:
             return "ALLOWED_READER"
         case Reading.TOUCHING:
             return "ALLOWED_READER_TOUCHES" if touching else "REFUSED_NOT_TOUCHING"
+        case Reading.FOLLOWED:
+            return "ALLOWED_READER_GROUP" if followed else "REFUSED_NOT_IN_GROUP"
         case Reading.MACHINE:
             return "ALLOWED_READER_MACHINE" if machine else "REFUSED_RED_NOT_FOR_MACHINES"
         case Reading.NO:

@@ -38,6 +38,7 @@ from schemas.stix.patterns import simple_observables
 
 CEILINGS: Final[tuple[Tlp, ...]] = tuple(Tlp)
 """One view of ``originals`` for each label (PROTOCOL 3.5)."""
+_FROM: Final = {tlp: CEILINGS[CEILINGS.index(tlp) :] for tlp in Tlp}
 
 DELEGATION_CHANGE_EXTENSION: Final = "extension-definition--ee30bea3-18ac-5ba3-9c71-e444a9d66124"
 
@@ -56,7 +57,7 @@ def ceilings_for(tlp: Tlp, machine: bool, exercise: bool) -> tuple[Tlp, ...]:
     """
     if exercise or (tlp is Tlp.RED and not machine):
         return ()
-    return tuple(ceiling for ceiling in CEILINGS if ceiling >= tlp)
+    return _FROM[tlp]
 
 
 def touches(value: Mapping[str, object], zones: Collection[str], prefixes: Collection[str]) -> bool:

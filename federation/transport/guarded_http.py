@@ -58,11 +58,15 @@ _OURS_ALONE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An answer within all limits; header names in lower case, repeated ones joined by commas."""
+    """An answer within all limits; header names in lower case, repeated ones joined by commas.
+
+    ``wire_bytes`` is the size of the body as it came, before gunzip.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    wire_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +215,13 @@ class GuardedHttp:
             announced = received.get("content-length", "")
             if announced.isdecimal() and int(announced[:20]) > self._limits.max_bytes:
                 raise too_big(self._limits)
+            came = _Counted(answer.iter_stream())
             content = read_bounded(
-                answer.iter_stream(),
+                came,
                 encoding=received.get("content-encoding", "").strip().lower(),
                 limits=self._limits,
             )
-        return HttpAnswer(answer.status, received, content)
+        return HttpAnswer(answer.status, received, content, came.size)
 
     def close(self) -> None:
         """Close all connections."""
@@ -233,6 +238,19 @@ class GuardedHttp:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class _Counted:
+    """Chunks from the wire, and how many bytes they were."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self.size = 0
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self.size += len(chunk)
+            yield chunk
 
 
 def _wire_headers(

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from typing import Any
@@ -50,6 +51,7 @@ _REMEDIES = {
     "E_HTTP_SIG": "Check that the pairing stands and the peer has this node's newest document.",
     "E_HTTP_TO": "Check the peer's base address: another node answers there.",
     "E_QUOTA": "Nothing to do: it is tried again when the peer said so.",
+    "E_WIRE_VERSION": "The two releases have no version of the protocol in common: update one.",
 }
 
 
@@ -65,6 +67,8 @@ class FeedPage:
         head: the origin's newest head, unverified.
         relay_head: the relay's own head, unverified; needed for a foreign feed (PROTOCOL 2.5).
         anchor: where this reader's chain begins, unverified.
+        made_at: of a page that was carried by file, when its sender signed that it made the file;
+            None for one that was just answered.
     """
 
     more: bool
@@ -73,6 +77,20 @@ class FeedPage:
     head: dict[str, Any]
     relay_head: dict[str, Any] | None
     anchor: dict[str, Any] | None
+    made_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What became of a push.
+
+    Attributes:
+        taken: how many entries the peer holds now, of those that were posted, from the first on.
+        error: the code of what ended it before the last; None when it took them all.
+    """
+
+    taken: int
+    error: str | None
 
 
 def read_answer(answer: HttpAnswer, *, expected: int, media_type: str) -> dict[str, Any]:
@@ -171,6 +189,25 @@ def read_page(value: Mapping[str, Any], *, feed: FeedName, after_seq: int, limit
     )
 
 
+def read_pushed(value: Mapping[str, Any], *, sent: int) -> Pushed:
+    """Read the status of a push (TAXII 2.1 §4.3): how many were taken, and what ended it.
+
+    Args:
+        value: the status resource.
+        sent: how many entries were posted.
+
+    Raises:
+        WireFormatError: ``E_SCHEMA``.
+    """
+    taken = value.get("success_count")
+    if isinstance(taken, bool) or not isinstance(taken, int) or not 0 <= taken <= sent:
+        raise WireFormatError("E_SCHEMA", "the status does not say how many entries were taken")
+    failures = read_objects(value, "failures")
+    said = failures[0].get("message") if failures else None
+    code = said if isinstance(said, str) and _CODE.fullmatch(said) else None
+    return Pushed(taken, code or ("E_SCHEMA" if taken < sent else None))
+
+
 def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
     """Read Retry-After (RFC 9110 §10.2.3) in seconds, at most a day; None when it says nothing.
 
@@ -186,6 +223,15 @@ def retry_after_seconds(headers: Mapping[str, str]) -> int | None:
     except (ValueError, TypeError, OverflowError):
         return None
     return max(0, min(seconds, LONGEST_RETRY_SECONDS))
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """Read an answer's Date (RFC 9110 §6.6.1); None when it says nothing."""
+    try:
+        found = parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return found.astimezone(UTC) if found.tzinfo is not None else None
 
 
 def _refusal(answer: HttpAnswer) -> TocsinError:

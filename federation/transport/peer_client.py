@@ -1,8 +1,9 @@
 """How one peer is asked and told things: the seam between the use-cases and the wire.
 
 ``PeerTransport`` has two true implementations, ``HttpPeer`` here and an in-memory one of the
-simulator (ARCHITECTURE 2). Every call is one request: nothing is tried again, since a second
-sending needs a new nonce and the time for it is the caller's plan (``federation.delivery``).
+simulator (ARCHITECTURE 2); its reading half, ``FeedSource``, is also what a carried file can do.
+Every call is one request: nothing is tried again, since a second sending needs a new nonce and the
+time for it is the caller's plan (``federation.delivery``).
 
 Invariants:
 * addresses are built from the pinned base and from names that we derived, never from anything
@@ -14,26 +15,30 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from federation.errors import PeerUnreachable
+from federation.errors import PeerState, PeerUnreachable
 from federation.identity.base_address import read_base
 from federation.identity.node_document import read_node_document
 from federation.signing.request_auth import sign_request
 from federation.signing.signer import Signer
-from federation.transport.guarded_http import GuardedHttp
+from federation.transport.guarded_http import GuardedHttp, HttpAnswer
 from federation.transport.peer_answers import (
     JSON_TYPE,
     TAXII_ACCEPT,
     TAXII_TYPE,
     FeedPage,
+    Pushed,
+    date_of,
     read_answer,
     read_objects,
     read_page,
+    read_pushed,
 )
 from schemas.errors import WireFormatError
 from schemas.identifiers import FeedName, NodeId, is_node_id
+from schemas.members import read_integer
 from schemas.strict_json import MAX_BODY_BYTES, write_json
 
 MAX_PAGE = 100
@@ -45,22 +50,12 @@ MAX_CHAIN = 1_000
 _OK, _CREATED, _ACCEPTED = 200, 201, 202
 
 
-class PeerTransport(Protocol):
-    """What a node can ask of one peer and tell it (PROTOCOL 2.6).
+class FeedSource(Protocol):
+    """Where feeds are read from: a peer that answers, or a file that one wrote.
 
     Every method raises ``PeerUnreachable`` when the wire fails, ``PeerState`` when the peer
     refuses, and ``WireFormatError`` when its answer is malformed.
     """
-
-    def well_known(self) -> dict[str, Any]:
-        """Ask who answers at this base: ``node_id`` and ``base``, a hint."""
-        ...
-
-    def node_document(
-        self, version: int | None = None, node_id: NodeId | None = None
-    ) -> dict[str, Any]:
-        """Fetch a node document: the newest or nth, of this peer or of another node."""
-        ...
 
     def node_documents_chain(
         self,
@@ -88,8 +83,38 @@ class PeerTransport(Protocol):
         """
         ...
 
+
+class PeerTransport(FeedSource, Protocol):
+    """What a node can ask of one peer and tell it (PROTOCOL 2.6); errors as above."""
+
+    def well_known(self) -> dict[str, Any]:
+        """Ask who answers at this base: ``node_id`` and ``base``, a hint."""
+        ...
+
+    def node_document(
+        self, version: int | None = None, node_id: NodeId | None = None
+    ) -> dict[str, Any]:
+        """Fetch a node document: the newest or nth, of this peer or of another node."""
+        ...
+
     def wake(self, heads: Sequence[object]) -> None:
         """Tell the peer which heads there are now."""
+        ...
+
+    def push(self, feed: FeedName, records: Sequence[bytes], anchor: bytes | None = None) -> Pushed:
+        """Post entries of an own feed, for a node that cannot be pulled from."""
+        ...
+
+    def evidence(self, body: bytes) -> None:
+        """Send proofs with the documents of whom they accuse."""
+        ...
+
+    def post_documents(self, documents: Sequence[object]) -> int:
+        """Post newer documents of this node; the answer is the version that the peer holds now."""
+        ...
+
+    def acks(self, acks: Sequence[object]) -> None:
+        """Tell the peer what this node did with entries: signed acks, at most 100 at once."""
         ...
 
     def pair(self, body: bytes) -> dict[str, Any]:
@@ -128,6 +153,12 @@ class HttpPeer:
         self._http = http
         self._now = now
         self._nonce = nonce
+        self.received = self.sent = 0
+        """Bytes of bodies on the wire so far, for the budget of a thin line."""
+        self.answered = False
+        """Whether the peer itself has answered, be it with a refusal."""
+        self.clock_ahead: timedelta | None = None
+        """How far its server's clock is ahead of ours, by the Date of its last answer."""
 
     def well_known(self) -> dict[str, Any]:
         """Ask who answers at this base; unsigned, and a hint only."""
@@ -206,6 +237,39 @@ class HttpPeer:
             body = write_json({"heads": list(heads[start : start + MAX_HEADS])})
             self._post("federation/v1/wake", body, expected=_ACCEPTED)
 
+    def push(self, feed: FeedName, records: Sequence[bytes], anchor: bytes | None = None) -> Pushed:
+        """Add entries to the peer's collection of an own feed (TAXII 2.1 §5.5, PROTOCOL 2.6).
+
+        Args:
+            records: their TAXII objects as they are served, in the order of their seqs.
+            anchor: the signed head after which this peer's chain begins, beside its first entries.
+        """
+        begins = b"" if anchor is None else b',"x_tocsin_anchor":' + anchor
+        value = self._post(
+            f"taxii2/fed/collections/{feed.collection_id}/objects/",
+            b'{"objects":[' + b",".join(records) + b"]" + begins + b"}",
+            expected=_ACCEPTED,
+            media_type=TAXII_TYPE,
+        )
+        return read_pushed(value, sent=len(records))
+
+    def evidence(self, body: bytes) -> None:
+        """Send proofs (PROTOCOL 2.6); a peer that finds them not to hold refuses."""
+        self._post("federation/v1/evidence", body, expected=_ACCEPTED)
+
+    def post_documents(self, documents: Sequence[object]) -> int:
+        """Post newer documents of this node, ascending (PROTOCOL 2.6).
+
+        Raises:
+            PeerState: ``E_NODE_VERSION`` when they do not follow what the peer holds.
+        """
+        body = write_json({"node": list(documents)})
+        return read_integer(self._post("federation/v1/node", body, expected=_OK), "version", least=1)
+
+    def acks(self, acks: Sequence[object]) -> None:
+        """Tell the peer what this node did with entries (PROTOCOL 2.6)."""
+        self._post("federation/v1/acks", write_json({"acks": list(acks)}), expected=_ACCEPTED)
+
     def pair(self, body: bytes) -> dict[str, Any]:
         """Hand in a pairing body (PROTOCOL 4.5).
 
@@ -226,13 +290,30 @@ class HttpPeer:
         if signed:
             headers |= self._sign("GET", url, None)
         answer = self._http.request("GET", url, headers=headers)
-        return read_answer(answer, expected=_OK, media_type=media_type)
+        return self._read(answer, expected=_OK, media_type=media_type)
 
-    def _post(self, path: str, body: bytes, *, expected: int) -> dict[str, Any]:
+    def _post(
+        self, path: str, body: bytes, *, expected: int, media_type: str = JSON_TYPE
+    ) -> dict[str, Any]:
         url = self._base + path
-        headers = {"Accept": JSON_TYPE, "Content-Type": JSON_TYPE, **self._sign("POST", url, body)}
+        form = TAXII_ACCEPT if media_type == TAXII_TYPE else media_type
+        headers = {"Accept": form, "Content-Type": form, **self._sign("POST", url, body)}
+        self.sent += len(body)
         answer = self._http.request("POST", url, headers=headers, body=body)
-        return read_answer(answer, expected=expected, media_type=JSON_TYPE)
+        return self._read(answer, expected=expected, media_type=media_type)
+
+    def _read(self, answer: HttpAnswer, *, expected: int, media_type: str) -> dict[str, Any]:
+        self.received += answer.wire_bytes
+        said = date_of(answer.headers)
+        if said is not None:
+            self.clock_ahead = said - self._now()
+        try:
+            value = read_answer(answer, expected=expected, media_type=media_type)
+        except PeerState:
+            self.answered = True
+            raise
+        self.answered = True
+        return value
 
     def _sign(self, method: str, url: str, body: bytes | None) -> Mapping[str, str]:
         return sign_request(

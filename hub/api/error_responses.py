@@ -63,6 +63,8 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = MappingProxyType(
         "E_STALE_MODIFIED": 409,
         "E_REF_LEAK": 409,
         "E_NODE_VERSION": 409,
+        "E_WIRE_VERSION": 409,
+        "E_ERASED": 410,
         "E_B64": 400,
         "E_SCHEMA": 400,
         "E_POLICY": 400,

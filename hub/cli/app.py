@@ -14,15 +14,22 @@ import typer
 from typer.core import TyperGroup
 
 from hub.cli import (
+    bundle_commands,
     collection_commands,
     db_commands,
+    evidence_commands,
+    feed_commands,
+    group_commands,
+    key_commands,
     name_commands,
     node_commands,
     object_commands,
     peer_commands,
     publish_commands,
+    recall_commands,
     serve_commands,
     token_commands,
+    vouch_commands,
 )
 from hub.cli.options import AsJson, Home, Invocation
 from hub.cli.output import reported
@@ -104,15 +111,29 @@ _named(serve_commands.serve, "serve")
 _named(serve_commands.worker, "worker")
 _named(node_commands.doctor, "doctor")
 peer_commands.peers.command("names")(name_commands.names)
+peer_commands.peers.command("thaw")(key_commands.thaw)
+peer_commands.peers.command("verify")(vouch_commands.verify)
+peer_commands.peers.command("suggestions")(vouch_commands.suggestions)
+peer_commands.peers.command("introduce")(vouch_commands.introduce)
 app.add_typer(peer_commands.peers, name="peer")
+app.add_typer(group_commands.groups, name="group")
+_named(vouch_commands.vouch, "vouch")
 _named(peer_commands.pull, "pull")
+app.add_typer(bundle_commands.bundles, name="bundle")
 _named(publish_commands.publish, "publish")
 _named(publish_commands.withdraw, "withdraw")
+_named(recall_commands.restrict, "restrict")
+_named(recall_commands.widen, "widen")
+_named(recall_commands.erase, "erase")
+_named(recall_commands.receipts, "receipts")
 app.add_typer(object_commands.objects, name="objects")
 app.add_typer(object_commands.quarantine, name="quarantine")
 _named(object_commands.why, "why")
+app.add_typer(feed_commands.feeds, name="feed")
+app.add_typer(evidence_commands.evidence, name="evidence")
+_named(evidence_commands.alarms, "alarms")
 app.add_typer(token_commands.tokens, name="token")
 app.add_typer(collection_commands.collections, name="collection")
-app.add_typer(node_commands.keys, name="keys")
+app.add_typer(key_commands.keys, name="keys")
 app.add_typer(db_commands.databases, name="db")
 _named(demo, "demo")

@@ -34,12 +34,14 @@ def add(
         str | None,
         typer.Option(
             metavar="S",
-            help="A filtered view of originals: origin=PEER|self,threat_type=T; keys may repeat.",
+            help="A filtered view of originals: origin=PEER|self,group=G,threat_type=T.",
         ),
     ] = None,
     publish_to: Annotated[
         str | None,
-        typer.Option(metavar="T", help="Publish what a producer adds: green, clear or a PEER."),
+        typer.Option(
+            metavar="T", help="Publish what a producer adds: green, clear, GROUP or PEER."
+        ),
     ] = None,
     home: Home = None,
     as_json: AsJson = False,

@@ -1,4 +1,4 @@
-"""``tocsin init``, ``tocsin doctor`` and ``tocsin keys``: this node itself."""
+"""``tocsin init`` and ``tocsin doctor``: this node itself."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from hub.cli.options import AsJson, Home, opened
-from hub.cli.output import FAILED, hint, say, show_facts, show_table, write_document
+from hub.cli.options import AsJson, Home, read_passphrase
+from hub.cli.output import FAILED, hint, show_facts, show_table, write_document
 from hub.cli.words import GreenRelay, Role
-
-keys = typer.Typer(help="See this node's keys.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def init(
@@ -50,7 +48,7 @@ def init(
             roles=tuple(chosen.value for chosen in role or ()),
             green_relay=green_relay.value,
         ),
-        passphrase=_read_passphrase(passphrase_file),
+        passphrase=read_passphrase(passphrase_file),
     )
     if as_json:
         write_document(created)
@@ -71,15 +69,6 @@ def init(
     )
 
 
-def _read_passphrase(file: Path | None) -> bytes | None:
-    if file is None:
-        return None
-    phrase = file.read_bytes().rstrip(b"\r\n")
-    if not phrase:
-        raise typer.BadParameter("the file holds no pass-phrase", param_hint="--passphrase-file")
-    return phrase
-
-
 def doctor(home: Home = None, as_json: AsJson = False) -> None:
     """Check this node; exit 1 when something needs a person."""
     from hub.cli.self_check import check_node
@@ -94,20 +83,3 @@ def doctor(home: Home = None, as_json: AsJson = False) -> None:
         )
     if any(finding.state == "fail" for finding in findings):
         raise typer.Exit(FAILED)
-
-
-@keys.command("show")
-def show_keys(home: Home = None, as_json: AsJson = False) -> None:
-    """Show the keys of this node's document: ids, purposes, validity. Never a secret."""
-    from hub.operators.own_keys import list_own_keys
-
-    with opened(home) as node:
-        found = list_own_keys(node)
-    if as_json:
-        write_document(found)
-        return
-    show_table(
-        ("key id", "use", "algorithm", "from", "until", "used here"),
-        [(k.kid, k.use, k.alg, k.not_before, k.not_after, k.in_use) for k in found],
-    )
-    say("The root keys sign node documents and are kept off this machine.")

@@ -51,8 +51,12 @@ PeerArgument = Annotated[
 
 
 @contextmanager
-def opened(home: Path | None) -> Iterator[Node]:
+def opened(home: Path | None, *, signs: bool = False) -> Iterator[Node]:
     """Open the node of a home for one command.
+
+    Args:
+        signs: the command signs entries, before which peers are asked what they hold of our feeds
+            where nobody did that lately (PROTOCOL 4.6).
 
     Raises:
         Misconfigured: see ``hub.bootstrap.open_node``.
@@ -62,9 +66,23 @@ def opened(home: Path | None) -> Iterator[Node]:
 
     node = open_node(load_settings(home))
     try:
+        if signs:
+            from hub.peers.self_check import check_before_signing
+
+            check_before_signing(node)
         yield node
     finally:
         node.database.close()
+
+
+def read_passphrase(file: Path | None) -> bytes | None:
+    """Read a pass-phrase from the file of an option; None when there is none."""
+    if file is None:
+        return None
+    phrase = file.read_bytes().rstrip(b"\r\n")
+    if not phrase:
+        raise typer.BadParameter("the file holds no pass-phrase", param_hint="--passphrase-file")
+    return phrase
 
 
 def read_label(word: str | None) -> Tlp | None:

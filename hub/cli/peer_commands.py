@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from hub.storage.queries.peers import PeerRow
     from schemas.errors import TocsinError
 
+PushSwitch = Annotated[
+    Switch | None,
+    typer.Option(help="Push own entries to it, where it cannot reach this node to pull."),
+]
+
 peers = typer.Typer(
     help="Pair with other nodes, and set what each may do.",
     no_args_is_help=True,
@@ -56,7 +61,9 @@ def accept(
     show_facts({"peer": peer.name, "node id": peer.node_id, "voice code": words})
     hint(
         "It may read what is TLP:CLEAR. For more, compare the eight words by telephone with its",
-        f"administrator, then run: tocsin peer set {peer.node_id[:12]} --verified --trust member",
+        "administrator, who sees them too, and type what you hear:",
+        f"  tocsin peer verify {peer.node_id[:12]}",
+        f"Then give it your trust: tocsin peer set {peer.node_id[:12]} --trust member",
     )
 
 
@@ -71,16 +78,22 @@ def list_all(home: Home = None, as_json: AsJson = False) -> None:
         write_document([_peer_document(state) for state in states])
         return
     show_table(
-        ("node id", "name", "trust", "verified", "state", "lag", "last error"),
+        ("node id", "name", "trust", "verified", "state", "lag", "last error", "lacks", "note"),
         [
             (
                 state.node_id[:12], state.name, state.trust, state.verified, state.state,
                 None if state.lag_seconds is None else f"{state.lag_seconds:,.0f} s",
-                state.last_error,
+                state.last_error, state.exchange.it_is_behind, _note(state),
             )
             for state in states
         ],
     )  # fmt: skip
+    for state in states:
+        if state.pairing == "pending" and state.effective_trust != "blocked":
+            hint(
+                f"{state.name} waits for the eight words: {state.voice_code}",
+                f"  Compare them by telephone: tocsin peer verify {state.node_id[:12]}",
+            )
 
 
 @peers.command("show")
@@ -125,6 +138,7 @@ def set_(
     relay: Annotated[
         Switch | None, typer.Option(help="Whether this node passes on what that peer wrote.")
     ] = None,
+    push: PushSwitch = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -141,6 +155,7 @@ def set_(
         limit=limit,
         authority=_read_authority(authority),
         relay=None if relay is None else relay is Switch.ON,
+        push=None if push is None else push is Switch.ON,
     )
     if changes == PeerChanges():
         raise typer.BadParameter("say what to change, such as --verified --trust member")
@@ -246,12 +261,26 @@ def _pull_one(node: Node, peer: PeerRow, *, as_json: bool) -> dict[str, Any]:
     }
 
 
+def _note(state: PeerState) -> str | None:
+    """Say in a word what is wrong with a peer's feeds."""
+    words = [
+        word
+        for word, feeds in (
+            ("two histories", state.exchange.diverged_feeds),
+            ("stale head", state.exchange.stale_feeds),
+        )
+        if feeds
+    ]
+    return ", ".join(words) or None
+
+
 def _peer_document(state: PeerState) -> dict[str, Any]:
     from hub.cli.output import plain
 
     document: dict[str, Any] = plain(state)
     dials: dict[str, Any] = document.pop("dials")
-    return document | dials
+    exchange: dict[str, Any] = document.pop("exchange")
+    return document | dials | exchange
 
 
 def _show_peer(state: PeerState, *, as_json: bool) -> None:

@@ -24,9 +24,13 @@ from hub.cli.output import (
     write_document,
 )
 from hub.cli.publish_input import ReadFile, read_drafts
-from hub.cli.words import FileFormat
+from hub.cli.words import FileFormat, Urgency
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from federation.feeds.sharing_policy import Release
+    from hub.cli.words import Label
     from hub.exchange.publish import PublishOutcome
     from hub.imports.drafts import ImportReport
 
@@ -50,6 +54,9 @@ def publish(
     confidence: option.Confidence = None,
     exercise: option.Exercise = False,
     on_behalf_of: option.OnBehalfOf = None,
+    urgency: option.HowUrgent = Urgency.ROUTINE,
+    release_at: option.ReleaseAt = None,
+    release_tlp: option.ReleaseTlp = None,
     dry_run: option.DryRun = False,
     home: Home = None,
     as_json: AsJson = False,
@@ -59,14 +66,14 @@ def publish(
     from hub.peers.directory import resolve_peer
     from schemas.markings import Tlp
 
-    _refuse_group(group)
     for_names = {
         "valid_days": valid_days,
         "threat_type": threat_type and threat_type.value,
         "confidence": confidence,
     }
+    release = _release(release_at, release_tlp)
     data = read_input(file)
-    with opened(home) as node:
+    with opened(home, signs=True) as node:
         label = Tlp.read(tlp.value)
         recipients = tuple(resolve_peer(node, peer) for peer in to or ())
         found = read_drafts(node, data, file_format, label, for_names)
@@ -75,11 +82,14 @@ def publish(
                 drafts=found.drafts,
                 tlp=label,
                 to=recipients,
+                groups=tuple(group or ()),
                 wrap=found.wrap,
                 exercise=exercise,
                 on_behalf_of=on_behalf_of,
                 dry_run=dry_run,
                 progress=progress,
+                release=release,
+                urgency=urgency.value,
             )
             outcome = publish_objects(node, request)
     if as_json:
@@ -89,23 +99,26 @@ def publish(
     raise typer.Exit(exit_code(outcome))
 
 
+def _release(at: datetime | None, tlp: Label | None) -> Release | None:
+    """Read the release: both options or none of them."""
+    from datetime import UTC
+
+    from federation.feeds.sharing_policy import Release
+    from schemas.markings import Tlp
+
+    if (at is None) != (tlp is None):
+        raise typer.BadParameter("--release-at and --release-tlp go together")
+    if at is None or tlp is None:
+        return None
+    return Release(at.replace(tzinfo=UTC), Tlp.read(tlp.value))
+
+
 def exit_code(outcome: PublishOutcome) -> int:
     """Return 0 when something stands published; else 3 when policy alone forbade it."""
     if outcome.objects or outcome.unchanged:
         return DONE
     by_policy = all(refused.code in POLICY_CODES for refused in outcome.refused)
     return REFUSED if outcome.refused and by_policy else FAILED
-
-
-def _refuse_group(group: str | None) -> None:
-    from federation.errors import SharingRefused
-
-    if group is not None:
-        raise SharingRefused(
-            "E_LATER_RELEASE",
-            "groups come with a later release",
-            "Name the recipients with --to PEER.",
-        )
 
 
 @contextmanager
@@ -187,7 +200,7 @@ def withdraw(
     from hub.errors import NotFound
     from hub.exchange.withdraw import withdraw_object
 
-    with opened(home) as node:
+    with opened(home, signs=True) as node:
         if resolve_origin(node, origin) not in {None, node.node_id}:
             raise NotFound(
                 "E_NOT_FOUND",

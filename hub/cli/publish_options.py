@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hub.cli.words import FileFormat, Label, ThreatType
+from hub.cli.words import FileFormat, Label, ThreatType, Urgency
 
 
 def _require_file(file: Path) -> Path:
@@ -32,7 +33,10 @@ To = Annotated[
     list[str] | None,
     typer.Option(metavar="PEER", help="A recipient, for AMBER and above; may be repeated."),
 ]
-Group = Annotated[str | None, typer.Option(metavar="G", help="A group (later release).")]
+Group = Annotated[
+    list[str] | None,
+    typer.Option(metavar="G", help="All members of a group of this node; may be repeated."),
+]
 Format = Annotated[FileFormat, typer.Option("--format", help="What the file holds.")]
 ValidDays = Annotated[
     int | None, typer.Option(metavar="N", min=1, max=3660, help="For names; else 90.")
@@ -53,6 +57,21 @@ Exercise = Annotated[
 ]
 OnBehalfOf = Annotated[
     str | None, typer.Option(metavar="ORG", help="A member organisation without a node.")
+]
+ReleaseAt = Annotated[
+    datetime | None,
+    typer.Option(
+        metavar="T",
+        formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"],
+        help="In UTC: from then on receivers show it at the label of --release-tlp.",
+    ),
+]
+ReleaseTlp = Annotated[
+    Label | None,
+    typer.Option("--release-tlp", case_sensitive=False, help="The laxer label from then on."),
+]
+HowUrgent = Annotated[
+    Urgency, typer.Option("--urgency", help="What goes first where a line is thin.")
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Sign nothing; say who would get it, and why.")

@@ -15,13 +15,27 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
+from federation.feeds.recovery import Hold
 from hub.bootstrap import open_node
 from hub.cli.output import count
 from hub.errors import Misconfigured
 from hub.exchange.object_listing import list_objects
+from hub.monitoring.alarm_words import remedy_of, sentence_of, words_of
+from hub.monitoring.alarms import (
+    FEED_FROZEN,
+    HEAD_STALE,
+    OWN_FEED_CLOSED,
+    PEER_SILENT,
+    list_alarms,
+)
+from hub.monitoring.exchange_state import list_feed_exchanges
 from hub.node import Clock, Node
 from hub.peers.admit import is_reading
+from hub.peers.key_custody import ONLINE_USES, waiting_file
 from hub.peers.known_nodes import pinned
+from hub.peers.may_sign import remedy_of_hold, standing_of_signing
+from hub.peers.own_document import untold_peers
+from hub.peers.root_files import CURRENT, NEXT, RootFiles
 from hub.settings import Settings, load_settings
 from hub.storage.queries.feeds import list_feeds
 from hub.storage.queries.peers import list_peers
@@ -36,7 +50,9 @@ CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 LITTLE_SPACE: Final = 1024**3
 NO_SPACE: Final = 100 * 1024**2
 _OTHERS: Final = 0o077
-_ROOT_FILES: Final = ("root-current.key", "root-next.key")
+_TOLD_ELSEWHERE: Final = frozenset({FEED_FROZEN, HEAD_STALE, OWN_FEED_CLOSED, PEER_SILENT})
+"""Alarms whose reason a check of its own looks for."""
+_ROOT_FILES: Final = (CURRENT, NEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +117,14 @@ def _check_files(home: Path) -> Iterator[Finding]:
         yield Finding("home", "warn", f"others may look into {home}", f"Run `chmod 700 {home}`.")
     else:
         yield Finding("home", "ok", str(home))
+    retired = [file.name for file in RootFiles(home).retired()]
+    if retired:
+        yield Finding(
+            "root keys",
+            "warn",
+            f"retired, and still here: {', '.join(retired)}",
+            "Destroy it: whoever finds it can have your peers freeze this node.",
+        )
     left = [name for name in _ROOT_FILES if (home / name).exists()]
     if left:
         yield Finding(
@@ -129,6 +153,7 @@ def _check_opened(node: Node) -> Iterator[Finding]:
     now = node.now()
     yield from _check_document(node, now)
     yield from _check_feeds(node, now)
+    yield from _check_own_feeds(node)
     yield from _check_peers(node, now)
     waiting = len(list_objects(node, state="quarantined"))
     if waiting:
@@ -143,7 +168,12 @@ def _check_opened(node: Node) -> Iterator[Finding]:
 def _check_document(node: Node, now: datetime) -> Iterator[Finding]:
     with node.database.read() as tx:
         document = pinned(tx, node.node_id).newest
+        untold = len(untold_peers(tx, node))
     held = {"entry": node.keys.entry.kid, "http": node.keys.http.kid}
+    for use in ONLINE_USES:
+        if waiting_file(node.settings.home, use).exists():
+            detail = f"a new {use} key waits until peers are told: {count(untold, 'peer')} left"
+            yield Finding("keys", "ok", detail)
     strange = [use for use, kid in held.items() if all(key.kid != kid for key in document.keys)]
     if strange:
         yield Finding(
@@ -159,14 +189,14 @@ def _check_document(node: Node, now: datetime) -> Iterator[Finding]:
             "node document",
             "fail",
             f"it ended on {ends:%Y-%m-%d}: peers take no new entries of this node",
-            "A document signed anew by the root key is needed.",
+            "Run `tocsin keys renew` with the root key file.",
         )
     elif ends - now < ENDS_SOON:
         yield Finding(
             "node document",
             "warn",
             f"it ends in {left} days, on {ends:%Y-%m-%d}",
-            "Have the root key sign the next document in time.",
+            "Run `tocsin keys renew` with the root key file, in time.",
         )
     else:
         yield Finding("node document", "ok", f"version {document.version}, good for {left} days")
@@ -198,11 +228,44 @@ def _check_feeds(node: Node, now: datetime) -> Iterator[Finding]:
         yield Finding(
             "feeds",
             "fail",
-            f"{feed.feed} is frozen: two different entries had one number",
-            "Do not pick one; telephone the origin.",
+            sentence_of(FEED_FROZEN, {"feed": feed.feed, "own": feed.own}),
+            remedy_of(FEED_FROZEN, {"own": feed.own}),
         )
     if not frozen:
         yield Finding("feeds", "ok", f"{len(feeds)} held, none frozen")
+    yield from _check_heads(node)
+
+
+def _check_own_feeds(node: Node) -> Iterator[Finding]:
+    """Look whether own entries may be signed, or a restore is not settled (PROTOCOL 4.6)."""
+    standing = standing_of_signing(node)
+    for feed, hold in standing.closed:
+        yield Finding("own feeds", "fail", f"{feed} is closed: {hold.value}", remedy_of_hold(hold))
+    if standing.hold is not None:
+        state: State = "warn" if standing.hold is Hold.PENDING else "fail"
+        detail = f"nothing is published: {standing.hold.value}"
+        yield Finding("own feeds", state, detail, remedy_of_hold(standing.hold))
+    elif standing.unheard:
+        names = ", ".join(standing.unheard)
+        detail = f"after a restore these were not heard yet, so nothing goes to them: {names}"
+        yield Finding("own feeds", "warn", detail, remedy_of_hold(Hold.UNHEARD))
+    elif not standing.closed:
+        asked = standing.checked_at
+        since = "no peer was asked yet" if asked is None else f"asked {asked:%Y-%m-%d %H:%M} UTC"
+        yield Finding("own feeds", "ok", f"no peer holds more of them than this node; {since}")
+
+
+def _check_heads(node: Node) -> Iterator[Finding]:
+    """Look for what the worker found, and for stale heads even where none runs."""
+    stale = [each for each in list_feed_exchanges(node) if each.stale]
+    for each in stale:
+        facts = {"feed": each.feed.feed, "expired": each.head_expires_at}
+        yield Finding("heads", "warn", sentence_of(HEAD_STALE, facts), remedy_of(HEAD_STALE))
+    if not stale:
+        yield Finding("heads", "ok", "none of a feed that goes on has expired")
+    for alarm in list_alarms(node):
+        if alarm.code not in _TOLD_ELSEWHERE:
+            yield Finding("alarm", "warn", *words_of(alarm))
 
 
 def _check_peers(node: Node, now: datetime) -> Iterator[Finding]:

@@ -29,7 +29,8 @@ def add(
         str | None, typer.Option(metavar="P,…", help="A constituent's prefixes.")
     ] = None,
     groups: Annotated[
-        str | None, typer.Option(metavar="G,…", help="Groups that it follows (later release).")
+        str | None,
+        typer.Option(metavar="G,…", help="Groups of this node that a subscriber follows."),
     ] = None,
     originals: Annotated[
         bool, typer.Option("--originals", help="Lets it read `originals`.")

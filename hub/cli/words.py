@@ -62,6 +62,28 @@ class Switch(StrEnum):
     OFF = "off"
 
 
+class Roster(StrEnum):
+    """Whether the members of a group are told who the others are."""
+
+    MEMBERS = "members"
+    HIDDEN = "hidden"
+
+
+class History(StrEnum):
+    """Whether who joins a group later reads what came before."""
+
+    ALL = "all"
+    JOIN = "join"
+
+
+class Urgency(StrEnum):
+    """What goes first where a line is thin."""
+
+    ROUTINE = "routine"
+    PRIORITY = "priority"
+    IMMEDIATE = "immediate"
+
+
 class TokenKind(StrEnum):
     """The kinds of reader and producer."""
 

@@ -213,7 +213,7 @@ def _known_markings(
         if value.get("type") == "marking-definition" and is_stix_id(value.get("id"))
     }
     named = {ref for value in objects for ref in _marking_refs(value)}
-    wanted = named - set(known) - set(TLP_BY_MARKING_ID)
+    wanted = {ref for ref in named - set(known) - set(TLP_BY_MARKING_ID) if is_stix_id(ref)}
     origin = local_origin(collection.collection_id)
     rows = [
         claim.object_row
@@ -228,12 +228,13 @@ def _known_markings(
 
 
 def _marking_refs(value: Mapping[str, object]) -> list[str]:
+    """List the texts that stand where markings are named; the object is not checked yet."""
     refs = value.get("object_marking_refs")
     granular = value.get("granular_markings")
     found = list(refs) if isinstance(refs, list) else []
     if isinstance(granular, list):
         found += [part.get("marking_ref") for part in granular if isinstance(part, dict)]
-    return [ref for ref in found if is_stix_id(ref)]
+    return [ref for ref in found if isinstance(ref, str)]
 
 
 def _settle_versions(
@@ -245,9 +246,13 @@ def _settle_versions(
         The new versions, the clashes by their place, and the ids with more than one version now.
     """
     origin = local_origin(collection.collection_id)
+    ids = {item.row.stix_id for item in sound}
+    found = claims_of(tx, ids)
+    if not found and len(ids) == len(sound):
+        return list(sound), {}, set()
     held = {
         (claim.stix_id, claim.version_at): claim.object_row
-        for claims in claims_of(tx, {item.row.stix_id for item in sound}).values()
+        for claims in found.values()
         for claim in claims
         if claim.origin == origin
     }

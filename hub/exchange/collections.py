@@ -104,14 +104,14 @@ def add_collection(
         alias: a short name that addresses may use in place of the id.
         default_tlp: the label of what is added without one; else AMBER+STRICT.
         select: which originals it shows, see ``collection_options.read_selection``.
-        publish_to: where what is added is published: ``clear``, ``green`` or a peer.
+        publish_to: where what is added is published: ``clear``, ``green``, a group or a peer.
         actor: who does it, for the audit.
 
     Raises:
         WireFormatError: ``E_SCHEMA`` for a title, an alias or a selection that is none;
             ``E_SELECTED`` for a selection with what is for producers.
-        SharingRefused: ``E_DEFAULT_CLEAR``; ``E_LATER_RELEASE`` for groups.
-        NotFound: ``E_PEER_UNKNOWN`` for an origin.
+        SharingRefused: ``E_DEFAULT_CLEAR``.
+        NotFound: ``E_PEER_UNKNOWN`` for an origin or target, ``E_GROUP_UNKNOWN``.
         Conflict: ``E_COLLECTION_EXISTS``, ``E_PEER_AMBIGUOUS``.
     """
     _check_names(title, alias)

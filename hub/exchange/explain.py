@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from federation.policy.decision import POLICY_VERSION, Decision
 from federation.policy.explain import sentences
 from federation.policy.redistribution import decide_relay
-from federation.policy.sharing import decide_feed_read, decide_reader
+from federation.policy.sharing import decide_entry_read, decide_feed_read, decide_reader
 from federation.policy.views import touches
 from hub.errors import NotFound
 from hub.exchange.collection_kinds import SELECTION
 from hub.exchange.object_listing import find_claims
 from hub.node import Node
 from hub.operators.readers import NO_KEY, Reader, view_key
+from hub.peers.audiences import naming_of
 from hub.peers.directory import resolve_peer
 from hub.peers.standing import standing_of
 from hub.storage.queries import objects as stored
 from hub.storage.queries.collections import granted_collections
 from hub.storage.queries.feeds import FeedRow, find_feed
+from hub.storage.queries.groups import groups_of_objects
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.queries.pages import rows_in_view
 from hub.storage.queries.peers import PeerRow, find_peer
@@ -63,25 +65,29 @@ def explain_sharing(
         state = _state_sentence(row)
         token = find_token(tx, who)
         if token is not None:
-            return _explain_reader(tx, row, Reader.of(token), state)
+            return _explain_reader(tx, node, row, Reader.of(token), state)
         return _explain_peer(tx, node, row, _resolve(node, who))
 
 
 def _explain_reader(
-    tx: Transaction, row: ObjectRow, reader: Reader, state: tuple[str, ...]
+    tx: Transaction, node: Node, row: ObjectRow, reader: Reader, state: tuple[str, ...]
 ) -> Explanation:
-    value = strict_loads(stored.contents_of(tx, [row.object_row])[row.object_row])
+    # Of what was erased nothing is left that could touch anybody's zones.
+    content = stored.contents_of(tx, [row.object_row])[row.object_row]
+    value = strict_loads(content) if content else {}
     standing = reader.standing
+    carried = groups_of_objects(tx, [row.object_row]).get(row.object_row, frozenset())
     decision = decide_reader(
-        Tlp(row.tlp),
+        Tlp(row.shown_tlp),
         reader=standing,
         machine=row.machine,
         touches=touches(value, standing.zones, standing.prefixes),
+        in_group=any((node.node_id, name) in carried for name in standing.groups),
     )
     title = None if decision.allowed else _filtered_collection(tx, row, reader)
     if title is not None:
         decision = decide_reader(
-            Tlp(row.tlp), reader=standing, machine=row.machine, touches=False, collection=SELECTION
+            Tlp(row.shown_tlp), reader=standing, machine=row.machine, touches=False, collection=SELECTION
         )
         state = (*state, f"It stands in the filtered collection {title}, granted to this token.")
     return _explained(decision, row, state)
@@ -115,7 +121,7 @@ def _explain_peer(tx: Transaction, node: Node, row: ObjectRow, peer: PeerRow) ->
     for carriage in stored.carriages_of(tx, [row.object_row]):
         feed = find_feed(tx, FeedName.read(carriage.feed))
         if feed is not None:
-            decisions.append(_decide(tx, feed, peer))
+            decisions.append(_decide(tx, feed, peer, carriage.seq))
     if not decisions:
         return Explanation(
             "refused",
@@ -127,13 +133,24 @@ def _explain_peer(tx: Transaction, node: Node, row: ObjectRow, peer: PeerRow) ->
     best = next((d for d in decisions if d.allowed), decisions[0])
     # What is in quarantine here is relayed all the same: the entry is the origin's word.
     state = _state_sentence(row) if row.origin == node.node_id else ()
-    return _explained(best, None, state)
+    carried = groups_of_objects(tx, [row.object_row]).get(row.object_row, frozenset())
+    names = sorted(name for node_id, name in carried if node_id == node.node_id)
+    groups = (f"The group {', '.join(names)} carries it.",) if names else ()
+    return _explained(best, None, (*state, *groups))
 
 
-def _decide(tx: Transaction, feed: FeedRow, peer: PeerRow) -> Decision:
+def _decide(tx: Transaction, feed: FeedRow, peer: PeerRow, seq: int) -> Decision:
     standing = standing_of(peer)
     if feed.own:
-        return decide_feed_read(feed.name, highest=Tlp(feed.highest_tlp), peer=standing, named=True)
+        naming = naming_of(tx, peer.node_id)
+        read = decide_feed_read(
+            feed.name,
+            highest=Tlp(feed.highest_tlp),
+            peer=standing,
+            named=naming.names(feed.name),
+        )
+        begins = naming.begins_after(feed.name)
+        return decide_entry_read(read, peer=standing, seq=seq, begins=begins)
     origin = find_peer(tx, feed.node_id)
     relay_on = (origin is None or origin.relay_on) and not feed.relay_stopped
     return decide_relay(feed.name, relay=feed.relay or "none", peer=standing, relay_on=relay_on)

@@ -31,6 +31,7 @@ def draft_row(
     state: str = "accepted",
     code: str | None = None,
     idn: str | None = None,
+    strength: int = PROVISIONAL,
     pinned: PinnedNode | None = None,
     published_at: datetime | None = None,
     visible_at: datetime | None = None,
@@ -43,6 +44,7 @@ def draft_row(
         origin: who claims it.
         now: when it was received, or published by ourselves.
         idn: the name that proves its id, where the entry gives one.
+        strength: how strong the claim to the id is, where that is known already.
         pinned: the origin's documents, by which the claim's strength is found.
         published_at: the entry's ``ts``; ``now`` for own ones.
         visible_at: when readers can see it, where that is known already.
@@ -53,7 +55,6 @@ def draft_row(
     """
     stix_id = StixId(str(value["id"]))
     version = version_of(value)
-    strength = PROVISIONAL
     if pinned is not None:
         proofs = {} if idn is None else {str(stix_id): idn}
         strength = claim_strength(stix_id, value, proofs, pinned)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from federation.delivery.plan import ROUTINE
+from federation.feeds.sharing_policy import Release
 from hub.imports.drafts import Draft
-from schemas.identifiers import FeedName
+from schemas.identifiers import EntryHash, FeedName
 from schemas.markings import Tlp
 
 
@@ -24,6 +26,9 @@ class Publication:
     dry_run: bool
     actor: str
     progress: Callable[[int], None]
+    supersedes: EntryHash | None = None
+    release: Release | None = None
+    urgency: str = ROUTINE
 
 
 @dataclass(slots=True)

@@ -13,18 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from federation.delivery.plan import ROUTINE
 from federation.errors import SharingRefused
-from federation.policy.explain import sentences
-from federation.policy.sharing import decide_delivery, decide_feed_read
+from federation.feeds.sharing_policy import Release
 from hub.exchange.preparing import RefusedObject, known_definitions, prepare
 from hub.exchange.publication import Publication
+from hub.exchange.publication_audience import AudienceLine, read_audience
 from hub.exchange.publishing_store import store_publication
 from hub.imports.drafts import Draft
 from hub.node import Node
-from hub.peers.standing import standing_of
-from hub.storage.queries.feeds import list_feeds
 from hub.storage.queries.peers import PeerRow, list_peers
-from schemas.identifiers import FeedName, direct_audience
+from schemas.identifiers import EntryHash
 from schemas.markings import Tlp
 
 
@@ -35,18 +34,23 @@ class PublishRequest:
     Args:
         drafts: the objects; a TLP mark of theirs may be laxer than ``tlp``, never stricter.
         tlp: the label of the publication.
-        to: the named peers; empty means everybody whom the label reaches.
+        to: the named peers; with no group either, everybody whom the label reaches.
+        groups: the named groups of this node.
         wrap: makes the grouping of one entry's objects, or None where the input has its own.
         exercise: reaches no original, verdict, export or alarm anywhere.
         on_behalf_of: the organisation for whom this node publishes.
         lineage: the ``src`` tags (PROTOCOL 2.4).
         dry_run: decide everything, store nothing.
         actor: who asked, for the audit.
+        supersedes: the entry that made the objects narrower than ``tlp`` (PROTOCOL 3.3).
+        release: from when on receivers show it to their own readers at a laxer label.
+        urgency: ``routine``, ``priority`` or ``immediate``: what goes first on thin lines.
     """
 
     drafts: Sequence[Draft]
     tlp: Tlp
     to: tuple[PeerRow, ...] = ()
+    groups: tuple[str, ...] = ()
     wrap: Callable[[Sequence[Mapping[str, object]]], Draft] | None = None
     exercise: bool = False
     on_behalf_of: str | None = None
@@ -54,17 +58,9 @@ class PublishRequest:
     dry_run: bool = False
     actor: str = "operator"
     progress: Callable[[int], None] = lambda _count: None
-
-
-@dataclass(frozen=True, slots=True)
-class AudienceLine:
-    """What one peer will get of this publication, and why."""
-
-    peer: str
-    name: str
-    decision: str
-    code: str
-    why: str
+    supersedes: EntryHash | None = None
+    release: Release | None = None
+    urgency: str = ROUTINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +88,30 @@ def publish_objects(node: Node, request: PublishRequest) -> PublishOutcome:
     """Publish, or decide what publishing would do.
 
     Raises:
-        SharingRefused: ``E_RED_UNSUPPORTED``, ``E_NOBODY``, ``E_AUDIENCE_REFUSED`` or
-            ``E_CLEAR_TO_NAMED``: nothing was stored.
+        SharingRefused: ``E_RED_UNSUPPORTED``, ``E_NOBODY``, ``E_GROUP_EMPTY``,
+            ``E_AUDIENCE_REFUSED``, ``E_CLEAR_TO_NAMED`` or ``E_NOT_WIDER``: nothing was stored.
+        NotFound: ``E_GROUP_UNKNOWN``.
+        Conflict: ``E_FEED`` when a group was closed meanwhile.
     """
-    _refuse_what_cannot_be(request)
+    if request.tlp is Tlp.RED:
+        raise SharingRefused(
+            "E_RED_UNSUPPORTED",
+            "TLP:RED needs sealed feeds, which this release does not have",
+            "Keep it out of Tocsin for now, or publish what may be shared at a lower label.",
+        )
+    _refuse_release_that_widens_nothing(request)
     with node.database.read() as tx:
         peers = list_peers(tx)
-        highest = {row.name: Tlp(row.highest_tlp) for row in list_feeds(tx, own=True)}
+        audience = read_audience(tx, node, request.tlp, request.to, request.groups)
         definitions = known_definitions(tx, node, request.drafts)
-    audience = tuple(_audience_line(node, peer, request, highest) for peer in peers)
-    _refuse_named_who_may_not(request, audience)
+    lines = tuple(audience.line(peer) for peer in peers)
+    audience.refuse_where_nobody_is(lines, dry_run=request.dry_run)
     ready, refused = prepare(request.drafts, request.tlp, definitions, node.now())
     stored = store_publication(
         node,
         Publication(
             tlp=request.tlp,
-            feeds=_target_feeds(node, request),
+            feeds=audience.feeds(),
             definitions=definitions,
             wrap=request.wrap,
             exercise=request.exercise,
@@ -116,6 +120,9 @@ def publish_objects(node: Node, request: PublishRequest) -> PublishOutcome:
             dry_run=request.dry_run,
             actor=request.actor,
             progress=request.progress,
+            supersedes=request.supersedes,
+            release=request.release,
+            urgency=request.urgency,
         ),
         ready,
         peers,
@@ -125,79 +132,16 @@ def publish_objects(node: Node, request: PublishRequest) -> PublishOutcome:
         unchanged=stored.unchanged,
         entries=stored.entries,
         feeds=stored.feeds,
-        audience=audience,
+        audience=lines,
         refused=(*refused, *(RefusedObject(*reason) for reason in stored.refused)),
         stix_ids=tuple(stored.stix_ids),
     )
 
 
-def _refuse_what_cannot_be(request: PublishRequest) -> None:
-    if request.tlp is Tlp.RED:
+def _refuse_release_that_widens_nothing(request: PublishRequest) -> None:
+    if request.release is not None and request.release.tlp >= request.tlp:
         raise SharingRefused(
-            "E_RED_UNSUPPORTED",
-            "TLP:RED needs sealed feeds, which this release does not have",
-            "Keep it out of Tocsin for now, or publish what may be shared at a lower label.",
+            "E_NOT_WIDER",
+            "a release gives a laxer label than the publication's own",
+            "Choose a laxer --release-tlp; `tocsin restrict` tightens.",
         )
-    if request.tlp is Tlp.CLEAR and request.to:
-        raise SharingRefused(
-            "E_CLEAR_TO_NAMED",
-            "TLP:CLEAR may be shared with the world; a named audience contradicts it",
-            "Leave out --to, or choose a stricter label.",
-        )
-    if request.tlp >= Tlp.AMBER and not request.to:
-        raise SharingRefused(
-            "E_NOBODY",
-            f"TLP:{request.tlp.wire.upper()} goes only to whom you name, and you named nobody",
-            "Name the recipients with --to PEER.",
-        )
-
-
-def _refuse_named_who_may_not(request: PublishRequest, audience: Sequence[AudienceLine]) -> None:
-    if request.dry_run:
-        return
-    named = {peer.node_id for peer in request.to}
-    for line in audience:
-        if line.peer in named and line.decision == "refused":
-            raise SharingRefused(
-                "E_AUDIENCE_REFUSED",
-                f"{line.name}: {line.why}",
-                "Change the peer's trust with `tocsin peer set`, or leave the peer out.",
-                decision=line.code,
-            )
-
-
-def _target_feeds(node: Node, request: PublishRequest) -> tuple[FeedName, ...]:
-    if request.to:
-        return tuple(FeedName(node.node_id, direct_audience(p.node_id)) for p in request.to)
-    return (FeedName(node.node_id, "clear" if request.tlp is Tlp.CLEAR else "green"),)
-
-
-def _audience_line(
-    node: Node, peer: PeerRow, request: PublishRequest, highest: Mapping[FeedName, Tlp]
-) -> AudienceLine:
-    """Decide as the feed's door will: by the strictest label that the feed has ever carried."""
-    named = any(peer.node_id == chosen.node_id for chosen in request.to)
-    audience = "clear" if request.tlp is Tlp.CLEAR else "green"
-    feed = FeedName(node.node_id, direct_audience(peer.node_id) if named else audience)
-    label = max(request.tlp, highest.get(feed, Tlp.CLEAR))
-    decision = (
-        decide_feed_read(feed, highest=label, peer=standing_of(peer), named=named)
-        if named or not request.to
-        else decide_delivery(request.tlp, peer=standing_of(peer), named=False)
-    )
-    if decision.allowed and request.to and not named:
-        # The label alone would reach this peer, but the publication goes to named ones.
-        return AudienceLine(
-            peer.node_id,
-            peer.name,
-            "refused",
-            "REFUSED_NOT_NAMED",
-            f"This publication goes to named peers only, and {peer.name} is not named.",
-        )
-    return AudienceLine(
-        peer.node_id,
-        peer.name,
-        "allowed" if decision.allowed else "refused",
-        decision.code,
-        " ".join(sentences(decision)),
-    )

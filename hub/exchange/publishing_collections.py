@@ -6,7 +6,8 @@ published, or why it is not.
 Invariants:
 * an object stricter than the collection's target is not published, and a laxer one is lifted to
   the target's label; nothing is ever widened (PROTOCOL 3.3);
-* what goes to a peer goes by the same decision as ``tocsin publish --to`` (PROTOCOL 3.2);
+* what goes to a peer or a group goes by the same decision as ``tocsin publish --to`` and
+  ``--group`` (PROTOCOL 3.2);
 * producers speak in this node's name about their own objects alone: an id that this node published
   otherwise, or that another origin claims, is not taken over;
 * an object waits (state ``queued``) from the transaction that stored it to the one that notes what
@@ -26,7 +27,7 @@ from datetime import timedelta
 from typing import Final
 
 from federation.errors import SharingRefused
-from hub.exchange.collection_options import CLEAR_FEED, GREEN_FEED, strictest_of
+from hub.exchange.collection_options import CLEAR_FEED, GREEN_FEED, group_in, strictest_of
 from hub.exchange.collections import LOCAL_STATE, QUEUED_STATE, local_origin
 from hub.exchange.publish import PublishRequest, publish_objects
 from hub.exchange.rival_claims import SHARED_TYPES
@@ -123,12 +124,12 @@ def _name(collection: CollectionRow) -> str:
 
 
 def _peer_of(tx: Transaction, publish_to: str) -> PeerRow | None:
-    is_feed = publish_to in {CLEAR_FEED, GREEN_FEED}
+    is_feed = publish_to in {CLEAR_FEED, GREEN_FEED} or group_in(publish_to) is not None
     return None if is_feed else find_peer(tx, NodeId(publish_to))
 
 
 def _label_of(collection: CollectionRow, row: ObjectRow) -> Tlp:
-    """Return the label at which an object is published: a direct feed begins at GREEN."""
+    """Return the label at which an object is published: named audiences begin at GREEN."""
     target = collection.publish_to or ""
     lowest = Tlp.CLEAR if target == CLEAR_FEED else Tlp.GREEN
     return max(lowest, Tlp(row.tlp))
@@ -205,12 +206,14 @@ def _publish(
     drafts: Sequence[Draft],
 ) -> dict[int, str]:
     """Publish objects of one label; return what became of each."""
-    if peer is None and collection.publish_to not in {CLEAR_FEED, GREEN_FEED}:
+    group = group_in(collection.publish_to or "")
+    if peer is None and group is None and collection.publish_to not in {CLEAR_FEED, GREEN_FEED}:
         return {row.object_row: "E_PEER_UNKNOWN" for row in rows}
     request = PublishRequest(
         drafts=drafts,
         tlp=label,
         to=() if peer is None else (peer,),
+        groups=() if group is None else (group,),
         lineage=(LINEAGE,),
         actor=_name(collection),
     )

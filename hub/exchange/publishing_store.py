@@ -13,13 +13,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from federation.delivery.plan import ROUTINE
 from federation.feeds.printed_labels import UNPRINTED_TYPES
 from federation.feeds.writing import policy_members
 from federation.policy.closure import find_leaks
 from hub.exchange import visible
 from hub.exchange.marking import write_label
 from hub.exchange.object_rows import audience_of, draft_row, open_label
-from hub.exchange.own_feeds import append_entry, wake_readers
+from hub.exchange.own_feeds import AppendedEntry, append_entry, wake_readers
 from hub.exchange.publication import Publication, StoredPublication
 from hub.exchange.publishing_order import (
     MAX_BYTES,
@@ -29,12 +30,14 @@ from hub.exchange.publishing_order import (
     prepared,
 )
 from hub.node import Node
+from hub.peers.audiences import read_by_all_after
 from hub.peers.known_nodes import pinned
 from hub.storage.queries import objects as stored_objects
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.feeds import find_feed
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.queries.peers import PeerRow
+from hub.storage.queries.releases import ReleaseRow, note_release
 from hub.storage.transaction import Transaction
 from schemas.identifiers import FeedName
 from schemas.markings import EffectiveLabel, Tlp, tlp2_marking_definition
@@ -100,6 +103,12 @@ class _PartWrite:
         self.contents: dict[int, bytes] = {}
         self.carried: dict[int, set[str]] = {}
         self.new: dict[int, ObjectRow] = {}
+        self.shown: dict[int, ObjectRow] = {}
+        self.since = {
+            str(feed): read_by_all_after(tx, feed)
+            for feed in publication.feeds
+            if feed.kind == "group"
+        }
         self.links: list[tuple[int, int, int]] = []
         self._numbers: Iterator[int] = iter(())
         self.definitions = {
@@ -126,7 +135,8 @@ class _PartWrite:
             self.tx, [(row, self.contents[number]) for number, row in self.new.items()]
         )
         stored_objects.store_carried(self.tx, self.links)
-        visible.show(self.tx, list(self.new.values()), self.contents, self.now)
+        rows = [self.new.get(number) or row for number, row in self.shown.items()]
+        visible.show(self.tx, rows, self.contents, self.now, self.shown.keys() - self.new.keys())
         wake_readers(self.tx, self.publication.feeds, peers, self.now)
         store_event(
             self.tx,
@@ -153,7 +163,9 @@ class _PartWrite:
         rows = [claims[-1].object_row for claims in self.claims.values()]
         self.contents.update(stored_objects.contents_of(self.tx, rows))
         for carriage in stored_objects.carriages_of(self.tx, rows):
-            self.carried.setdefault(carriage.object_row, set()).add(carriage.feed)
+            # What came before the newest member's time stands in the feed for others, not for it.
+            if carriage.seq > self.since.get(carriage.feed, 0):
+                self.carried.setdefault(carriage.object_row, set()).add(carriage.feed)
 
     def _settles(self, item: Prepared) -> bool:
         """Tell whether an object may be sealed beside what is held of its id; else refuse it."""
@@ -180,7 +192,7 @@ class _PartWrite:
             if held.tlp < self.publication.tlp:
                 self.outcome.unchanged += 1  # whoever may read this may read that already
                 return False
-        if held.tlp != self.publication.tlp:
+        if held.tlp != self.publication.tlp and not self._widens(held, draft):
             self.outcome.refuse(
                 item.stix_id,
                 "E_LABEL_LIVE",
@@ -201,6 +213,11 @@ class _PartWrite:
             )
             return False
         return True
+
+    def _widens(self, held: ObjectRow, draft: ObjectRow) -> bool:
+        """Tell whether the publication names what made the object narrow (PROTOCOL 3.3)."""
+        named = self.publication.supersedes is not None
+        return named and held.tlp > self.publication.tlp and draft.follows(held)
 
     def _same_content(self, item: Prepared, held: ObjectRow) -> bool:
         content = self.contents[held.object_row]
@@ -231,14 +248,28 @@ class _PartWrite:
             policy=self._policy(feed),
             now=self.now,
             objects=[item.raw for item in wrapped],
-            members={"idn": idn or None, "src": list(self.publication.lineage)},
+            members={
+                "idn": idn or None,
+                "src": list(self.publication.lineage),
+                "supersedes": self.publication.supersedes,
+            },
         )
+        self._note_release(appended)
         self.outcome.entries += 1
         self.outcome.stix_ids.update(dict.fromkeys(item.stix_id for item in closed))
         for item in wrapped:
             row = self._row_of(item)
+            if row.object_row in self.new or feed.kind == "group":
+                self.shown[row.object_row] = row
             self.links.append((appended.feed_row, appended.seq, row.object_row))
             self.carried.setdefault(row.object_row, set()).add(str(feed))
+
+    def _note_release(self, appended: AppendedEntry) -> None:
+        """Let our own readers have it at that time too."""
+        release = self.publication.release
+        if release is not None and not self.publication.exercise:
+            levels = int(self.publication.tlp), int(release.tlp)
+            note_release(self.tx, ReleaseRow(appended.feed_row, appended.seq, release.at, *levels))
 
     def _explaining(self, items: Sequence[Prepared]) -> list[Prepared]:
         """List the definitions of the items' markings that the entry does not have by itself."""
@@ -291,11 +322,12 @@ class _PartWrite:
 
     def _is_carried(self, item: Prepared, feed: FeedName) -> bool:
         row = self._newest(item.stix_id)
-        return (
-            row is not None
-            and str(feed) in self.carried.get(row.object_row, ())
-            and self.contents.get(row.object_row) == item.raw
-        )
+        if row is None or self.contents.get(row.object_row) != item.raw:
+            return False
+        # An earlier epoch went to the same audience, and is served on.
+        audience = str(feed).rpartition("/")[0]
+        carried = self.carried.get(row.object_row, ())
+        return any(name.rpartition("/")[0] == audience for name in carried)
 
     def _grouping(self, items: Sequence[Prepared]) -> Prepared:
         assert self.publication.wrap is not None  # noqa: S101 - narrowed for mypy
@@ -307,7 +339,11 @@ class _PartWrite:
         held = find_feed(self.tx, feed)
         defaults = {"clear": "public", "green": self.node.own.green_relay}
         relay = (held.relay if held else None) or defaults.get(feed.kind, "none")
-        policy = policy_members(self.publication.tlp, relay=relay)
+        stated = self.publication.release
+        release = None if stated is None else {"at": stated.at, "tlp": stated.tlp}
+        policy = policy_members(self.publication.tlp, relay=relay, release=release)
+        if self.publication.urgency != ROUTINE:
+            policy["urgency"] = self.publication.urgency
         if self.publication.exercise:
             policy["exercise"] = True
         if self.publication.on_behalf_of:

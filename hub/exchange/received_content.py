@@ -29,6 +29,7 @@ class JudgedObject:
     """One object that is sound in itself.
 
     Args:
+        stix_id: the object's id.
         raw: the very bytes inside the signed payload.
         value: what they parse to.
         tlp: the effective label, at least the entry's.
@@ -38,6 +39,7 @@ class JudgedObject:
         refs: the ids that it mentions.
     """
 
+    stix_id: str
     raw: bytes
     value: Mapping[str, object]
     tlp: Tlp
@@ -45,11 +47,6 @@ class JudgedObject:
     strength: int
     idn: str | None
     refs: frozenset[str]
-
-    @property
-    def stix_id(self) -> str:
-        """The object's id."""
-        return str(self.value["id"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,7 @@ def _judge_object(
     origin: PinnedNode,
     definitions: Mapping[str, Mapping[str, object]],
 ) -> JudgedObject:
-    value = carried.value
+    value, stix_id = carried.value, carried.stix_id
     tlp = content.policy.tlp
     if tlp is None:
         raise ContentRejected("E_POLICY", "objects in the open under a sealed policy")
@@ -116,20 +113,21 @@ def _judge_object(
         expected = deterministic_sco_id(value)
     except WireFormatError as error:
         raise ContentRejected(
-            error.code, f"{carried.stix_id}: {error.detail}", error.remedy, stix_id=carried.stix_id
+            error.code, f"{stix_id}: {error.detail}", error.remedy, stix_id=stix_id
         ) from None
-    if expected is not None and expected != carried.stix_id:
+    if expected is not None and expected != stix_id:
         # An observable's id is computed from its value: another id would hide what it is about.
-        raise ContentRejected("E_SCHEMA", f"{carried.stix_id} is not the id of its value")
+        raise ContentRejected("E_SCHEMA", f"{stix_id} is not the id of its value")
     check_printed(value, tlp)
     check_modified(value, entry.header.ts)
     finding = effective_label(value, tlp, definitions)
     return JudgedObject(
+        stix_id=stix_id,
         raw=carried.raw,
         value=value,
         tlp=max(finding.label.tlp, tlp),
         unknown_marking=bool(finding.unknown_markings),
-        strength=claim_strength(carried.stix_id, value, content.idn, origin),
-        idn=content.idn.get(carried.stix_id),
+        strength=claim_strength(stix_id, value, content.idn, origin),
+        idn=content.idn.get(stix_id),
         refs=references_of(value),
     )

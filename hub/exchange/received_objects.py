@@ -11,35 +11,40 @@ same page, as if each had its own transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from federation.errors import ContentRejected
+from federation.errors import ContentRejected, EntryDeferred
+from federation.feeds.chain import closes_feed
 from federation.feeds.entry import OpenedEntry
 from federation.feeds.printed_labels import UNPRINTED_TYPES
 from federation.identity.node_document import PinnedNode
 from federation.policy.admission import decide_admission
 from federation.policy.closure import find_leaks
 from federation.trust.presets import TrustLevel
-from hub.exchange import rival_claims, taking_back, visible
+from hub.exchange import rival_claims, superseding, taking_back, visible
+from hub.exchange.held_versions import ERASED_HERE, find_renewed, find_repeated
 from hub.exchange.object_rows import audience_of, draft_row, open_label
 from hub.exchange.received_content import JudgedContent, JudgedObject
-from hub.exchange.rival_claims import SHARED_TYPES
+from hub.exchange.releases import note_release_of
+from hub.exchange.tombstones import lay_tombstones
 from hub.peers.standing import standing_of
 from hub.storage.queries import objects as stored
-from hub.storage.queries.feeds import FeedRow, find_entry, find_entry_of_hash
+from hub.storage.queries.feeds import FeedRow
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.queries.peers import PeerRow
 from hub.storage.transaction import Transaction
-from schemas.identifiers import EntryHash, read_b64
+from schemas.identifiers import EntryHash
 from schemas.markings import EffectiveLabel, Tlp
-from schemas.stix.objects import version_of
-from schemas.strict_json import strict_loads
 
 NOT_LIVE = frozenset({"exercise", "erased"})
 """States of what counts for nobody, so that a later version is bound to nothing by it."""
-NOT_ITS_LABEL = frozenset({"E_LABEL_LIVE", "E_UNKNOWN_MARKING"})
+LEAK = "E_REF_LEAK"
+UNRESOLVED = frozenset({"dangling", "dangling-observable"})
+"""Why a reference leaks that a wider feed of the same origin may still resolve."""
+LABEL_LIVE = "E_LABEL_LIVE"
+NOT_ITS_LABEL = frozenset({LABEL_LIVE, "E_UNKNOWN_MARKING"})
 """Codes of versions whose stored label is our caution and not what the origin said."""
 
 
@@ -69,10 +74,13 @@ class ReceivedObjects:
         self._contents: dict[int, bytes] = {}
         self._carried: dict[int, set[str]] = {}
         self._new: list[ObjectRow] = []
+        self._shown: dict[int, ObjectRow] = {}
         self._numbers: Iterator[int] = iter(())
         self._links: list[tuple[int, int, int]] = []
         self._loaded: set[str] = set()
         self._brought: set[str] = set()
+        self.flush_entries: Callable[[], None] = lambda: None
+        self.may_come: bool = False
 
     def load(self, contents: Sequence[JudgedContent]) -> None:
         """Read at once what the entries of the page will ask for."""
@@ -109,13 +117,17 @@ class ReceivedObjects:
             self._check_version(item, judged)
         kind = judged.content.kind
         if kind == "retract":
-            self._withdraw(judged)
+            self._withdraw(entry, judged)
         for item in judged.objects:
             self._admit_object(entry, judged, item)
         self.taken += len(judged.objects)
+        if judged.content.policy.release is not None:
+            note_release_of(self.tx, self.feed.feed_row, entry.header.seq, judged.content.policy)
         if kind in {"restrict", "erase"}:
             self._flush()
-            taking_back.take_back(self.tx, self.feed, self.origin.node_id, judged, self.now)
+            taking_back.take_back(
+                self.tx, self.feed, self.origin.node_id, entry.header, judged, self.now
+            )
             self.taken_back = self.taken_back or kind == "erase" or judged.content.stop_relay
             self._read()
 
@@ -126,12 +138,14 @@ class ReceivedObjects:
     def _flush(self) -> None:
         stored.store_objects(self.tx, [(r, self._contents[r.object_row]) for r in self._new])
         stored.store_carried(self.tx, self._links)
-        visible.show(self.tx, self._new, self._contents, self.now)
-        self._new, self._links = [], []
+        again = self._shown.keys() - {row.object_row for row in self._new}
+        visible.show(self.tx, list(self._shown.values()), self._contents, self.now, again)
+        self._new, self._links, self._shown = [], [], {}
 
     def _mine(self, stix_id: str) -> list[ObjectRow]:
         """List the origin's versions of an object, the newest last."""
-        return [r for r in self._claims.get(stix_id, ()) if r.origin == self.origin.node_id]
+        claims = self._claims.get(stix_id)
+        return [r for r in claims if r.origin == self.origin.node_id] if claims else []
 
     def _check_closure(self, judged: JudgedContent) -> None:
         if not judged.objects or judged.tlp is None:
@@ -146,9 +160,10 @@ class ReceivedObjects:
             refs_of=lambda value: refs[str(value["id"])],
         )
         if leaks:
-            raise ContentRejected(
-                "E_REF_LEAK", f"{leaks[0].stix_id} refers to {leaks[0].ref} ({leaks[0].why})"
-            )
+            first = leaks[0]
+            if self.may_come and all(leak.why in UNRESOLVED for leak in leaks):
+                raise EntryDeferred(LEAK, f"held back until {first.ref} of a wider feed has come")
+            raise ContentRejected(LEAK, f"{first.stix_id} refers to {first.ref} ({first.why})")
 
     def _resolve(self, stix_id: str) -> EffectiveLabel | None:
         # Among the origin's own objects alone: then every receiver of the feed comes to the same
@@ -176,33 +191,23 @@ class ReceivedObjects:
             )
 
     def _repeated(self, item: JudgedObject, mine: Sequence[ObjectRow]) -> ObjectRow | None:
-        """Find the version that is held already, byte for byte."""
-        newest = mine[-1]
-        if newest.stix_type in SHARED_TYPES and item.value.get("modified") is None:
-            return newest
-        return next((r for r in mine if self._contents[r.object_row] == item.raw), None)
+        return find_repeated(item, mine, self._contents)
 
     def _renewed(
         self, item: JudgedObject, judged: JudgedContent, mine: Sequence[ObjectRow]
     ) -> ObjectRow | None:
-        """Find the version that nobody has and that comes again for good, in its row's place.
+        return find_renewed(item, mine, self._contents, exercise=judged.exercise)
 
-        The innocent objects of an erased entry are put again, and an exercise may become real.
-        """
-        for held in mine:
-            if held.version == version_of(item.value) and (
-                held.state == "erased"
-                or (
-                    held.state == "exercise"
-                    and not judged.exercise
-                    and self._repeated(item, [held]) is not None
-                )
-            ):
-                return held
-        return None
-
-    def _withdraw(self, judged: JudgedContent) -> None:
+    def _withdraw(self, entry: OpenedEntry, judged: JudgedContent) -> None:
         self._flush()
+        if not judged.exercise and not closes_feed(entry):
+            brought = {item.stix_id for item in judged.objects}
+            unknown = [i for i in dict.fromkeys(judged.content.ids) if not self._mine(i)]
+            missing = [i for i in unknown if i not in brought]
+            lay_tombstones(self.tx, self.origin.node_id, missing, entry.header.ts, self.now)
+            if missing:
+                self._loaded |= set(missing)
+                self._read()
         gone = [
             row
             for stix_id in dict.fromkeys(judged.content.ids)
@@ -231,10 +236,15 @@ class ReceivedObjects:
         self._carried.setdefault(row.object_row, set()).add(self.feed.feed)
         if held is not None:
             self._widen_definition(held, item)
+            if held.code == LABEL_LIVE and judged.content.supersedes is not None:
+                self._lift(held, judged, item)
+            if self.feed.name.kind == "group":
+                self._shown.setdefault(held.object_row, held)
             return
         self._contents[row.object_row] = item.raw
         if renewed is None:
             self._new.append(row)
+            self._shown[row.object_row] = row
             claims = self._claims.setdefault(item.stix_id, [])
             claims.append(row)
             claims.sort(key=stored.by_version)
@@ -261,12 +271,7 @@ class ReceivedObjects:
         item: JudgedObject,
         renewed: ObjectRow | None,
     ) -> ObjectRow:
-        admission = decide_admission(
-            origin_trust=self._trust,
-            inbound=self._inbound,
-            exercise=judged.exercise,
-            unknown_marking=item.unknown_marking,
-        )
+        state, code = self._admitted(judged, item)
         row = draft_row(
             item.value,
             origin=self.origin.node_id,
@@ -275,11 +280,14 @@ class ReceivedObjects:
             tlp=item.tlp,
             machine=judged.content.policy.machine is True,
             exercise=judged.exercise,
-            state=admission.state,
-            code=None if admission.state == "accepted" else admission.code,
+            state=state,
+            code=code,
+            idn=item.idn,
+            strength=item.strength,
             published_at=entry.header.ts,
+            visible_at=self.now if state == "accepted" else None,
         )
-        row = self._settle_claims(replace(row, strength=item.strength), item)
+        row = self._settle_claims(row, item)
         mine = self._mine(item.stix_id)
         if judged.content.kind != "retract":
             if any(r.state == "withdrawn" or (r.revoked and row.follows(r)) for r in mine):
@@ -289,7 +297,20 @@ class ReceivedObjects:
         elif row.state == "accepted" and not any(held.visible_at for held in mine):
             # A withdrawal of what no reader saw is no news to readers either.
             row = replace(row, state="withdrawn")
-        return replace(row, visible_at=self.now if row.state == "accepted" else None)
+        visible_at = self.now if row.state == "accepted" else None
+        return row if row.visible_at == visible_at else replace(row, visible_at=visible_at)
+
+    def _admitted(self, judged: JudgedContent, item: JudgedObject) -> tuple[str, str | None]:
+        """Ask the trust gate: the state of a new version, and why where it is not accepted."""
+        admission = decide_admission(
+            origin_trust=self._trust,
+            inbound=self._inbound,
+            exercise=judged.exercise,
+            unknown_marking=item.unknown_marking,
+        )
+        if any(r.code == ERASED_HERE for r in self._mine(item.stix_id)):
+            return "quarantined", ERASED_HERE  # whether a later version may stay, a person decides
+        return admission.state, None if admission.state == "accepted" else admission.code
 
     def _settle_claims(self, row: ObjectRow, item: JudgedObject) -> ObjectRow:
         """Let the stronger claim on the id win, whatever the arrival order (PROTOCOL 2.4)."""
@@ -309,37 +330,42 @@ class ReceivedObjects:
         if not said or row.tlp >= said[-1].tlp or row.state in NOT_LIVE:
             return row
         narrower = said[-1]
-        superseded = judged.content.supersedes
-        if superseded is not None and row.follows(narrower):
-            self._flush()
-            old = find_entry_of_hash(self.tx, superseded)
-            carriages = stored.carriages_of(self.tx, [narrower.object_row])
-            if old and any((c.feed_row, c.seq) == (old.feed_row, old.seq) for c in carriages):
+        if judged.content.supersedes is not None:
+            self._flush_all()
+            if superseding.overrides(self.tx, judged.content.supersedes, row, narrower):
                 return row
-        return replace(row, state="withheld", code="E_LABEL_LIVE", tlp=narrower.tlp)
+        return replace(row, state="withheld", code=LABEL_LIVE, tlp=narrower.tlp)
+
+    def _lift(self, held: ObjectRow, judged: JudgedContent, item: JudgedObject) -> None:
+        """Let a version go that waited, when its origin says it once more and names the narrow one.
+
+        An object in several narrow feeds has several entries to name, one at a time.
+        """
+        mine = [r for r in self._mine(item.stix_id) if r.object_row != held.object_row]
+        if any(r.state == "withdrawn" for r in mine):
+            return
+        state, code = self._admitted(judged, item)
+        row = replace(held, state=state, code=code, tlp=int(item.tlp), visible_at=None)
+        row = self._settle_widening(row, judged, mine)
+        if row.code != LABEL_LIVE:
+            self._flush_all()
+            values = {"state": row.state, "code": row.code, "tlp": row.tlp}
+            stored.update_objects(self.tx, [row.object_row], **values)
+            visible.show(self.tx, [row], self._contents, self.now)
+            self._note([row])
 
     def _tighten_wider(
         self, row: ObjectRow, others: Sequence[ObjectRow], entry_hash: EntryHash
     ) -> None:
         """Let the label of a version bind the wider ones, whatever the trust gate made of it."""
-        if row.state in NOT_LIVE or row.code in NOT_ITS_LABEL:
+        wider = [r for r in others if r.tlp < row.tlp]
+        if not wider or row.state in NOT_LIVE or row.code in NOT_ITS_LABEL:
             return
-        wider = [
-            r
-            for r in others
-            if r.tlp < row.tlp and not (r.follows(row) and self._supersedes(r, entry_hash))
-        ]
-        if wider:
-            self._flush()
-            self._note(taking_back.tighten(self.tx, wider, Tlp(row.tlp), self.now))
+        self._flush_all()
+        bound = [r for r in wider if not superseding.overtook(self.tx, r, row, entry_hash)]
+        self._note(taking_back.tighten(self.tx, bound, Tlp(row.tlp), self.now))
 
-    def _supersedes(self, row: ObjectRow, entry_hash: EntryHash) -> bool:
-        """Tell whether a later version, which overtook the narrow one, names its entry."""
+    def _flush_all(self) -> None:
+        """Store what is pending, the page's entries included, so that it can be looked up."""
+        self.flush_entries()
         self._flush()
-        for carriage in stored.carriages_of(self.tx, [row.object_row]):
-            entry = find_entry(self.tx, carriage.feed_row, carriage.seq)
-            if entry is not None and entry.record:
-                payload = read_b64(strict_loads(entry.record)["dsse"]["payload"])
-                if strict_loads(payload).get("supersedes") == entry_hash:
-                    return True
-        return False

@@ -6,14 +6,15 @@ is given has to match.
 Invariants:
 * a selection only narrows: at each ceiling a filtered collection holds accepted originals that
   stand at that ceiling, and nothing else (PROTOCOL 3.5);
-* a match depends on the object and its origin alone, never on when or in what order it came;
+* a match depends on the object, its origin and the groups that carry it alone, never on when or in
+  what order it came;
 * what is stored names origins by their node ids, so no peer gets into a selection by a new name.
 
 What it does not do: read what an operator wrote (``collection_options``), put objects into views
 (``visible``), or say who reads them (``operators.readers``).
 
 >>> Selection.read("origin=a,threat_type=dga,threat_type=phishing")
-Selection(origins=('a',), threat_types=('dga', 'phishing'))
+Selection(origins=('a',), threat_types=('dga', 'phishing'), groups=())
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
+from urllib.parse import quote, unquote
 
 from hub.storage.queries.objects import ObjectRow
+from hub.storage.queries.scopes import GroupKey
 from schemas.dns.extensions import DNS_THREAT
 from schemas.errors import WireFormatError
+from schemas.identifiers import NodeId
 from schemas.strict_json import strict_loads
 
 ORIGIN: Final = "origin"
@@ -39,38 +43,52 @@ class Selection:
     Args:
         origins: node ids.
         threat_types: words of the dns-threat extension, or labels of objects without it.
+        groups: whose groups, by name, of which one has to have carried it.
     """
 
     origins: tuple[str, ...] = ()
     threat_types: tuple[str, ...] = ()
+    groups: tuple[GroupKey, ...] = ()
 
     def write(self) -> str:
         """Write the selection as it is stored and shown."""
         pairs = [f"{ORIGIN}={origin}" for origin in self.origins]
         pairs += [f"{THREAT_TYPE}={word}" for word in self.threat_types]
+        # Another node's group may have any name at all, commas and signs of equality included.
+        pairs += [f"{GROUP}={node_id}/{quote(name, safe='')}" for node_id, name in self.groups]
         return ",".join(pairs)
 
     @classmethod
     def read(cls, text: str) -> Self:
         """Read a selection as ``write`` wrote it."""
         pairs = read_pairs(text)
+        groups = (value.partition("/") for key, value in pairs if key == GROUP)
         return cls(
             tuple(value for key, value in pairs if key == ORIGIN),
             tuple(value for key, value in pairs if key == THREAT_TYPE),
+            tuple((NodeId(node_id), unquote(name)) for node_id, _, name in groups),
         )
 
-    def matching(self, rows: Iterable[ObjectRow], contents: Mapping[int, bytes]) -> list[ObjectRow]:
+    def matching(
+        self,
+        rows: Iterable[ObjectRow],
+        contents: Mapping[int, bytes],
+        carried: Mapping[int, frozenset[GroupKey]],
+    ) -> list[ObjectRow]:
         """List those of the objects that match, in their order.
 
         Args:
             rows: the objects.
             contents: the bytes by object row; read only where threat types count.
+            carried: the groups that carried it by object row; read only where groups count.
         """
         origins, words = frozenset(self.origins), frozenset(self.threat_types)
+        groups = frozenset(self.groups)
         return [
             row
             for row in rows
             if (not origins or row.origin in origins)
+            and (not groups or not groups.isdisjoint(carried.get(row.object_row, ())))
             and (not words or not words.isdisjoint(_threat_words(contents[row.object_row])))
         ]
 

@@ -6,7 +6,8 @@ Invariants:
 * a page is one snapshot and a join of stored bytes, never a parse and a dump;
 * a foreign feed carries our signature over how far we serve it (relay head), so that serving
   what must not be relayed would be our own signed confession;
-* what a blocked or suspended origin wrote is not relayed, nor what its origin took back.
+* what a blocked or suspended origin wrote is not relayed, nor what its origin took back;
+* who is in no group of ours learns of none: not by a page, a listing, a head or a wake-up.
 
 Decides nothing by itself: ``sharing.decide_feed_read`` and ``redistribution.decide_relay`` do.
 """
@@ -14,8 +15,8 @@ Decides nothing by itself: ``sharing.decide_feed_read`` and ``redistribution.dec
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from federation.feeds.heads import relay_head_payload
@@ -24,8 +25,11 @@ from federation.policy.redistribution import decide_relay
 from federation.policy.sharing import decide_feed_read
 from federation.signing.signer import seal
 from hub.errors import NotFound
+from hub.exchange.own_feeds import write_anchor
+from hub.exchange.served_turns import page_room, require_turn
 from hub.node import Node
 from hub.peers.admit import is_reading
+from hub.peers.audiences import Naming, naming_of
 from hub.peers.node_documents import find_document
 from hub.peers.standing import standing_of
 from hub.storage.queries.feeds import (
@@ -35,9 +39,10 @@ from hub.storage.queries.feeds import (
     records_after,
 )
 from hub.storage.queries.peers import PeerRow, find_peer, list_peers
+from hub.storage.queries.urgency import list_urgencies, urgencies_of
 from hub.storage.transaction import Transaction
 from schemas.errors import WireFormatError
-from schemas.identifiers import FeedName, NodeId, direct_audience
+from schemas.identifiers import FeedName, NodeId
 from schemas.markings import Tlp
 from schemas.signed_envelope import RELAY_HEAD_TYPE
 from schemas.strict_json import MAX_BODY_BYTES, MAX_INTEGER
@@ -96,7 +101,12 @@ def list_collections_for(node: Node, peer: PeerRow) -> dict[str, object]:
     """List the feeds that a peer may know of, as TAXII collections (TAXII 2.1 §5.1)."""
     with node.database.read() as tx:
         feeds = _listed_feeds(tx, peer)
-    collections = [_collection(feed) for feed in feeds[:MOST_LISTED]]
+        urgencies = list_urgencies(tx)
+        naming = naming_of(tx, peer.node_id)
+    collections = [
+        _collection(feed, peer, urgencies.get(feed.feed_row), naming)
+        for feed in feeds[:MOST_LISTED]
+    ]
     return {"collections": collections} if collections else {}
 
 
@@ -107,20 +117,30 @@ def find_collection_for(node: Node, peer: PeerRow, collection_id: str) -> dict[s
         NotFound: ``E_NOT_FOUND``, unknown or not for this peer.
     """
     with node.database.read() as tx:
-        return _collection(_readable_feed(tx, peer, collection_id))
+        feed = _readable_feed(tx, peer, collection_id)
+        naming = naming_of(tx, peer.node_id)
+        return _collection(feed, peer, urgencies_of(tx, feed.feed_row), naming)
 
 
 def read_feed_page(node: Node, peer: PeerRow, collection_id: str, request: PageRequest) -> bytes:
     """Write one page of a feed as the bytes of a TAXII envelope.
 
     Raises:
-        NotFound: ``E_NOT_FOUND``, unknown or not for this peer.
+        NotFound: ``E_NOT_FOUND``, unknown or not for this peer; ``E_ERASED`` when the next entry
+            was erased at this node alone.
+        Gone: ``E_ERASED`` when the next entry was erased at this node alone.
     """
     now = node.now()
     with node.database.read() as tx:
         feed = _readable_feed(tx, peer, collection_id)
+        require_turn(tx, node, feed, request.after_seq)
         heads = _page_heads(node, feed, peer, now)
-        records, last = _records(tx, feed, request, MAX_BODY_BYTES - _ROOM_FOR_HEADS)
+        begin = naming_of(tx, peer.node_id).begins_after(feed.name) if feed.own else 0
+        if request.after_seq < begin:
+            # Who joined later reads from there on; the entry before, as a hash, pins the place.
+            heads.append(b'"x_tocsin_anchor":' + write_anchor(tx, node, feed, begin, now))
+            request = replace(request, after_seq=begin)
+        records, last = records_that_fit(tx, feed, request, page_room(node) - _ROOM_FOR_HEADS)
     members = [b'"more":true,"next":"seq:%d"' % last if last < feed.last_seq else b'"more":false']
     if records:
         members.append(b'"objects":[' + b",".join(records) + b"]")
@@ -154,9 +174,16 @@ def _that_fit(heads: Iterable[bytes]) -> Iterator[bytes]:
 
 def own_heads_for(tx: Transaction, peer: PeerRow) -> list[bytes]:
     """List the heads of this node's own feeds that a peer may read, for a wake-up."""
-    own = [feed for feed in list_feeds(tx, own=True) if feed.head is not None]
+    return [feed.head for feed in own_feeds_for(tx, peer) if feed.head is not None]
+
+
+def own_feeds_for(tx: Transaction, peer: PeerRow) -> list[FeedRow]:
+    """List this node's own feeds that a peer may read, of which there is something to serve."""
+    naming = naming_of(tx, peer.node_id)
     return [
-        feed.head for feed in own if feed.head is not None and _decide(feed, peer, None).allowed
+        feed
+        for feed in list_feeds(tx, own=True)
+        if _is_servable(feed) and _decide(feed, peer, None, naming).allowed
     ]
 
 
@@ -176,17 +203,36 @@ def find_document_of_other(
         return find_document(tx, node_id, version)
 
 
+def feeds_shown_to(tx: Transaction, peer: PeerRow) -> list[FeedRow]:
+    """List the feeds that a peer is shown: those that it may read and that can be served."""
+    return _listed_feeds(tx, peer)
+
+
+def may_read(tx: Transaction, feed: FeedRow, peer: PeerRow) -> bool:
+    """Tell whether a peer may read a feed here, whether or not there is anything to serve."""
+    return _decide(feed, peer, find_peer(tx, feed.node_id), naming_of(tx, peer.node_id)).allowed
+
+
 def _listed_feeds(tx: Transaction, peer: PeerRow) -> list[FeedRow]:
     origins = {row.node_id: row for row in list_peers(tx)}
+    naming = naming_of(tx, peer.node_id)
     feeds = [
         feed
         for feed in list_feeds(tx)
-        if _is_servable(feed) and _decide(feed, peer, origins.get(feed.node_id)).allowed
+        if _is_servable(feed) and _decide(feed, peer, origins.get(feed.node_id), naming).allowed
     ]
     if len(feeds) <= MANY_LISTED:
         return feeds
     # Own ones first, then those of peers: what strangers make up must not crowd them out.
     return sorted(feeds, key=lambda feed: (not feed.own, feed.node_id not in origins))
+
+
+def find_readable(tx: Transaction, peer: PeerRow, feed: FeedName) -> FeedRow | None:
+    """Find a feed that a peer may read here; None whether it is unknown or not for this peer."""
+    try:
+        return _readable_feed(tx, peer, feed.collection_id)
+    except NotFound:
+        return None
 
 
 def _readable_feed(tx: Transaction, peer: PeerRow, collection_id: str) -> FeedRow:
@@ -197,7 +243,8 @@ def _readable_feed(tx: Transaction, peer: PeerRow, collection_id: str) -> FeedRo
         collection_id = _NO_COLLECTION
     feed = find_feed_of_collection(tx, collection_id)
     origin = find_peer(tx, collection_id if feed is None else feed.node_id)
-    if feed is None or not _is_servable(feed) or not _decide(feed, peer, origin).allowed:
+    naming = naming_of(tx, peer.node_id)  # asked for whatever feed, known or not
+    if feed is None or not _is_servable(feed) or not _decide(feed, peer, origin, naming).allowed:
         raise NotFound("E_NOT_FOUND", "no feed of this collection is shared with this peer")
     return feed
 
@@ -207,14 +254,14 @@ def _is_servable(feed: FeedRow) -> bool:
     return feed.last_seq > 0 and feed.head is not None
 
 
-def _decide(feed: FeedRow, peer: PeerRow, origin: PeerRow | None) -> Decision:
+def _decide(feed: FeedRow, peer: PeerRow, origin: PeerRow | None, naming: Naming) -> Decision:
     name, standing = feed.name, standing_of(peer)
     if feed.own:
         return decide_feed_read(
             name,
             highest=Tlp(feed.highest_tlp),
             peer=standing,
-            named=name.audience == direct_audience(peer.node_id),
+            named=naming.names(name),
         )
     # An origin that is no peer counts as known, and its feeds are relayed as it signed.
     passed_on = origin is None or (origin.relay_on and is_reading(origin))
@@ -228,13 +275,21 @@ def _decide(feed: FeedRow, peer: PeerRow, origin: PeerRow | None) -> Decision:
     )
 
 
-def _collection(feed: FeedRow) -> dict[str, object]:
-    return {
+def _collection(
+    feed: FeedRow, peer: PeerRow, urgencies: Mapping[str, int] | None, naming: Naming
+) -> dict[str, object]:
+    # The last seq of each urgency, so that who holds less asks for this feed first. A hint that
+    # says nothing to anybody but the feed's readers, to whom every entry says it too: so nothing
+    # of what came before a reader's part.
+    begin = naming.begins_after(feed.name) if feed.own else 0
+    seen = {word: seq for word, seq in (urgencies or {}).items() if seq > begin}
+    hint = {"x_tocsin_urgency": seen} if seen else {}
+    return hint | {
         "id": feed.collection_id,
         "title": str(feed.name),
         "can_read": True,
-        # An origin cannot push its entries to this release yet, whatever feed it is.
-        "can_write": False,
+        # An origin may push entries of its own (PROTOCOL 2.6), here and where none is listed yet.
+        "can_write": feed.node_id == peer.node_id,
         "media_types": [TAXII],
         "x_tocsin_feed": feed.feed,
     }
@@ -251,7 +306,7 @@ def _page_heads(node: Node, feed: FeedRow, peer: PeerRow, now: datetime) -> list
     return heads
 
 
-def _records(
+def records_that_fit(
     tx: Transaction, feed: FeedRow, request: PageRequest, room: int
 ) -> tuple[list[bytes], int]:
     """Read the records that fit, and the seq of the last one."""
@@ -261,9 +316,11 @@ def _records(
         batch = records_after(tx, feed.feed_row, last, min(_BATCH, request.limit - len(records)))
         for seq, _hash, record in batch:
             if not record:
-                # Only an origin comes here, to its own feed, from which it erased something. Until
-                # stubs are served there is nothing true to put in the entry's place.
-                raise NotFound("E_NOT_FOUND", "an entry of this feed was erased")
+                if records:
+                    return records, last
+                # Its origin did not take it back, so no stub may stand here; whoever asks gets the
+                # entry elsewhere. It is no secret to who may read the feed.
+                raise NotFound("E_ERASED", "an entry of this feed was erased here, by law")
             room -= len(record) + 1
             if room < 0 and records:
                 return records, last

@@ -1,47 +1,68 @@
 """Take back what an origin restricted or erased: out of every view, at once (PROTOCOL 2.4).
 
-This release answers with the safe minimum. The objects leave every view; an erased entry loses
-its bytes; and the caller stops relaying the feed, because a relay would have to serve stubs in
-the place of these entries, which comes with recall and receipts.
+Invariants:
+* what an entry takes back is out of the views when that entry is committed;
+* a stub stands in the place of each entry that is taken back, and is served as such;
+* what was withdrawn stays withdrawn when its bytes are erased: the row is its tombstone (4.8);
+* what another entry carries too was not taken by erasing one.
+
+It serves receipt and this node's own entries alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from federation.feeds.content import EntryContent
+from federation.feeds.entry import EntryHeader
+from federation.feeds.stubs import LEAVES_NO_STUB, stub_record
 from hub.exchange import visible
 from hub.exchange.received_content import JudgedContent
 from hub.storage.queries import objects as stored
-from hub.storage.queries.feeds import FeedRow, blank_records
+from hub.storage.queries.erasures import blank_objects, places_at, replace_by_stubs
+from hub.storage.queries.feeds import STUB, EntryRow, FeedRow
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.transaction import Transaction
-from schemas.identifiers import NodeId
+from schemas.identifiers import FeedName, NodeId
 from schemas.markings import Tlp
 
 RESTRICTABLE = frozenset({"accepted", "quarantined", "withheld"})
 """The other states show an object to nobody and stay what they are."""
+DEEDS = {"retract": "retracted", "restrict": "restricted", "erase": "erased"}
+"""What is done with an entry of a kind, as it is confirmed to its origin."""
+ERASED, WITHDRAWN = "erased", "withdrawn"
 
 
 def take_back(
-    tx: Transaction, feed: FeedRow, origin: NodeId, judged: JudgedContent, now: datetime
+    tx: Transaction,
+    feed: FeedRow,
+    origin: NodeId,
+    by: EntryHeader,
+    judged: JudgedContent,
+    now: datetime,
 ) -> None:
-    """Apply a ``restrict`` or an ``erase`` of the feed's origin to what it published."""
+    """Apply a ``restrict`` or an ``erase`` of the feed's origin to what it published.
+
+    Args:
+        by: where that entry stands.
+    """
     content = judged.content
+    # A seq may be named a hundred thousand times in one entry; each is taken back once.
+    seqs = sorted(content.seqs_taken_back)
     if content.kind == "erase":
-        # A seq may be named a hundred thousand times in one entry; each is erased once.
-        _erase(tx, feed, sorted(set(content.seqs)), now)
-        return
-    claims = stored.claims_of(tx, content.ids)
-    rows = [
-        row
-        for found in claims.values()
-        for row in found
-        if row.origin == origin and counts_for(row, exercise=judged.exercise)
-    ]
-    if content.tlp is not None:
+        erase_carried(tx, feed.feed_row, seqs, now)
+    elif content.tlp is not None:
+        claims = stored.claims_of(tx, content.ids)
+        rows = [
+            row
+            for found in claims.values()
+            for row in found
+            if row.origin == origin and counts_for(row, exercise=judged.exercise)
+        ]
         tighten(tx, rows, content.tlp, now)
+    leave_stubs(tx, feed.feed_row, feed.name, seqs, by=by.seq, ts=by.ts)
 
 
 def counts_for(row: ObjectRow, *, exercise: bool) -> bool:
@@ -55,24 +76,66 @@ def counts_for(row: ObjectRow, *, exercise: bool) -> bool:
 def tighten(tx: Transaction, rows: Sequence[ObjectRow], tlp: Tlp, now: datetime) -> list[ObjectRow]:
     """Keep versions that print a laxer label than their origin's last word on it from everybody.
 
-    The bytes wait, unserved, for a version that prints the stricter label (PROTOCOL 2.4).
+    The bytes wait, unserved, for a version that prints the stricter label (PROTOCOL 2.4). A release
+    that was signed before gives way too: the later word counts.
 
     Returns:
         The versions that were changed, as they are now.
     """
     wider = [row for row in rows if row.tlp < tlp and row.state in RESTRICTABLE]
-    values = {"state": "withheld", "code": "RESTRICTED", "tlp": int(tlp)}
+    values = {"state": "withheld", "code": "RESTRICTED", "tlp": int(tlp), "released_tlp": None}
     stored.update_objects(tx, [row.object_row for row in wider], **values)
     visible.hide(tx, wider, now)
-    return [replace(row, state="withheld", code="RESTRICTED", tlp=int(tlp)) for row in wider]
+    return [
+        replace(row, state="withheld", code="RESTRICTED", tlp=int(tlp), released_tlp=None)
+        for row in wider
+    ]
 
 
-def _erase(tx: Transaction, feed: FeedRow, seqs: Sequence[int], now: datetime) -> None:
-    """Delete what these entries alone carried; what another entry carries too was not taken."""
-    carried = stored.carried_by(tx, feed.feed_row, seqs)
-    stored.drop_carried(tx, feed.feed_row, seqs)
+def leave_stubs(
+    tx: Transaction, feed_row: int, feed: FeedName, seqs: Sequence[int], *, by: int, ts: datetime
+) -> None:
+    """Put stubs in the place of the entries that are held; the first one to do so counts."""
+    replace_by_stubs(
+        tx,
+        feed_row,
+        {
+            place.seq: stub_record(feed, place.seq, place.hash, by=by, ts=ts)
+            for place in places_at(tx, feed_row, seqs)
+            if place.state != STUB and place.kind not in LEAVES_NO_STUB
+        },
+    )
+
+
+def as_stub(feed: FeedName, row: EntryRow, by: EntryHeader, said: EntryContent) -> EntryRow:
+    """Return an entry that is not stored yet as it is after it was taken back, if it was."""
+    if row.seq not in said.seqs_taken_back or row.kind in LEAVES_NO_STUB or row.state == STUB:
+        return row
+    record = stub_record(feed, row.seq, row.hash, by=by.seq, ts=by.ts)
+    return replace(row, record=record, state=STUB, code=None)
+
+
+def erase_carried(
+    tx: Transaction, feed_row: int, seqs: Sequence[int], now: datetime
+) -> list[ObjectRow]:
+    """Delete what these entries alone carried; return the versions that are gone."""
+    carried = stored.carried_by(tx, feed_row, seqs)
+    stored.drop_carried(tx, feed_row, seqs)
     elsewhere = {c.object_row for c in stored.carriages_of(tx, [r.object_row for r in carried])}
-    erased = [row for row in carried if row.object_row not in elsewhere]
-    visible.hide(tx, erased, now)
-    stored.update_objects(tx, [row.object_row for row in erased], state="erased", content=b"")
-    blank_records(tx, feed.feed_row, seqs)
+    gone = [row for row in carried if row.object_row not in elsewhere]
+    erase_objects(tx, gone, now)
+    return gone
+
+
+def erase_objects(
+    tx: Transaction, rows: Collection[ObjectRow], now: datetime, code: str | None = None
+) -> None:
+    """Delete versions but for what keeps a withdrawn one from coming back."""
+    visible.hide(tx, list(rows), now)
+    for state in (ERASED, WITHDRAWN):
+        numbers = [row.object_row for row in rows if _erased_state(row) == state]
+        blank_objects(tx, numbers, state=state, code=code, released_tlp=None)
+
+
+def _erased_state(row: ObjectRow) -> str:
+    return WITHDRAWN if row.revoked or row.state == WITHDRAWN else ERASED

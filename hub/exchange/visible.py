@@ -6,6 +6,7 @@ Invariants:
 * of rival claims a view shows the strongest; among equals the first seen; identical content of a
   second origin is not shown twice (PROTOCOL 2.4 "Ownership");
 * a filtered collection follows the same rules among the originals that match its selection;
+* which groups carried an object counts only where a selection or a subscriber names groups;
 * the rows of a view are written in the transaction of the object itself.
 """
 
@@ -22,6 +23,7 @@ from hub.exchange.latest_versions import ClaimInView, settle_latest
 from hub.exchange.selecting import EVERYTHING, Selection
 from hub.storage.queries import views
 from hub.storage.queries.collections import collections_of_kind
+from hub.storage.queries.groups import groups_of_objects
 from hub.storage.queries.objects import (
     ObjectRow,
     claims_of,
@@ -29,18 +31,27 @@ from hub.storage.queries.objects import (
     list_objects,
     update_objects,
 )
-from hub.storage.queries.scopes import zones_of_organisations
+from hub.storage.queries.scopes import NO_SCOPE, GroupKey, Scope, scopes_of_organisations
 from hub.storage.queries.views import Placement, ViewRow
 from hub.storage.transaction import Transaction
 from schemas.markings import Tlp
 from schemas.strict_json import strict_loads
+
+_LABELS: Final = tuple(Tlp)
+"""By their numbers; asking the class takes four times as long."""
+Carried = Mapping[int, frozenset[GroupKey]]
+"""By object row, the groups whose feeds carried it."""
 
 _BACKFILL_STEP: Final = 1000
 """How many contents are read at once."""
 
 
 def show(
-    tx: Transaction, rows: Sequence[ObjectRow], contents: Mapping[int, bytes], now: datetime
+    tx: Transaction,
+    rows: Sequence[ObjectRow],
+    contents: Mapping[int, bytes],
+    now: datetime,
+    again: Collection[int] = (),
 ) -> None:
     """Put accepted objects into every view that may show them.
 
@@ -50,19 +61,34 @@ def show(
         rows: in the order of their entries; those in another state than accepted are passed over.
         contents: the bytes by object row.
         now: the node's clock, read inside the write.
+        again: the rows that are shown already, and that a further group carries now. Only readers
+            of groups find them anew, in the order of the entry as if they were new; to all others
+            it does not show that the group has them too.
     """
     accepted = [row for row in rows if row.state == "accepted"]
+    scopes = scopes_of_organisations(tx) if accepted else {}
+    if again and not _asks_for_groups(scopes, _collections(tx)):
+        accepted = [row for row in accepted if row.object_row not in again]
     if not accepted:
         return
-    scopes = zones_of_organisations(tx)
     times = Counter(row.stix_id for row in accepted)
+    collections = _collections(tx)
+    carried = _groups_that_carried(tx, accepted, scopes, collections)
     several: set[str] = {stix_id for stix_id, count in times.items() if count > 1}
-    for collection_id, selection in _collections(tx):
+    for collection_id, selection in collections:
         standing = views.placements_of(tx, collection_id, times)
-        matching = selection.matching(accepted, contents)
+        matching = selection.matching(accepted, contents, carried)
+        added = {}
         for view in views.views_of(tx, collection_id):
-            wanted = [row for row in matching if _belongs(view, row, contents, scopes)]
-            _add(tx, view, wanted, standing, now)
+            followed = bool(selection.groups) or _follows(view, scopes)
+            wanted = [
+                row
+                for row in matching
+                if (followed or row.object_row not in again)
+                and _belongs(view, row, contents, scopes, carried)
+            ]
+            added[view.view_id] = _settle_rivals(tx, view, wanted, standing)
+        views.add_rows_to_each(tx, added, now)
         several |= standing.keys()
         _settle(tx, collection_id, several)
     first = [row.object_row for row in accepted if row.visible_at is None]
@@ -95,10 +121,13 @@ def widen(tx: Transaction, row: ObjectRow, contents: Mapping[int, bytes], now: d
 
 def backfill_view(tx: Transaction, view: ViewRow, rows: Sequence[ObjectRow], now: datetime) -> None:
     """Fill a new view with what is already accepted."""
-    scopes = zones_of_organisations(tx)
+    scopes = scopes_of_organisations(tx)
     contents = contents_of(tx, [row.object_row for row in rows])
+    carried = _groups_that_carried(tx, rows, scopes, ())
     wanted = [
-        row for row in rows if row.state == "accepted" and _belongs(view, row, contents, scopes)
+        row
+        for row in rows
+        if row.state == "accepted" and _belongs(view, row, contents, scopes, carried)
     ]
     _add(tx, view, wanted, {}, now)
     settle_latest(tx, ORIGINALS_ID, {row.stix_id for row in wanted})
@@ -113,10 +142,11 @@ def backfill_selection(
     for start in range(0, len(accepted), _BACKFILL_STEP):
         part = accepted[start : start + _BACKFILL_STEP]
         contents = contents_of(tx, [row.object_row for row in part])
-        matching += selection.matching(part, contents)
+        carried = _groups_that_carried(tx, part, {}, [(collection_id, selection)])
+        matching += selection.matching(part, contents, carried)
     for view in views.views_of(tx, collection_id):
         # It has no views of organisations, so that no content is asked for.
-        _add(tx, view, [row for row in matching if _belongs(view, row, {}, {})], {}, now)
+        _add(tx, view, [row for row in matching if _belongs(view, row, {}, {}, {})], {}, now)
     _settle(tx, collection_id, {row.stix_id for row in matching})
 
 
@@ -157,20 +187,51 @@ def _newest_in_originals(
     return newest
 
 
+def _groups_that_carried(
+    tx: Transaction,
+    rows: Sequence[ObjectRow],
+    scopes: Mapping[str, Scope],
+    collections: Sequence[tuple[str, Selection]],
+) -> Carried:
+    """Find which groups carried the objects, where any view asks for that."""
+    if not _asks_for_groups(scopes, collections):
+        return {}
+    return groups_of_objects(tx, [row.object_row for row in rows])
+
+
+def _asks_for_groups(
+    scopes: Mapping[str, Scope], collections: Sequence[tuple[str, Selection]]
+) -> bool:
+    return any(scope.groups for scope in scopes.values()) or any(
+        selection.groups for _, selection in collections
+    )
+
+
+def _follows(view: ViewRow, scopes: Mapping[str, Scope]) -> bool:
+    """Tell whether it is the view of a subscriber that follows groups."""
+    return bool(view.organisation_id) and bool(scopes.get(view.organisation_id, NO_SCOPE).groups)
+
+
 def _belongs(
     view: ViewRow,
     row: ObjectRow,
     contents: Mapping[int, bytes],
-    scopes: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]],
+    scopes: Mapping[str, Scope],
+    carried: Carried,
 ) -> bool:
-    """Tell whether a view shows objects of this label; an organisation's, what touches it too."""
-    ceilings = ceilings_for(Tlp(row.tlp), machine=row.machine, exercise=row.exercise)
-    if Tlp(view.ceiling) in ceilings:
+    """Tell whether a view shows objects of this label; an organisation's, what is for it too."""
+    ceilings = ceilings_for(_LABELS[row.shown_tlp], machine=row.machine, exercise=row.exercise)
+    if view.ceiling in ceilings:
         return True
-    if not view.organisation_id or Tlp.AMBER not in ceilings or row.tlp != Tlp.AMBER:
+    if not view.organisation_id or Tlp.AMBER_STRICT not in ceilings:
         return False
-    zones, prefixes = scopes.get(view.organisation_id, ((), ()))
-    return touches(strict_loads(contents[row.object_row]), zones, prefixes)
+    scope = scopes.get(view.organisation_id, NO_SCOPE)
+    if scope.groups:
+        in_group = not scope.groups.isdisjoint(carried.get(row.object_row, ()))
+        return in_group and row.shown_tlp <= scope.clearance
+    if row.shown_tlp != Tlp.AMBER:
+        return False
+    return touches(strict_loads(contents[row.object_row]), scope.zones, scope.prefixes)
 
 
 def _add(
@@ -181,11 +242,27 @@ def _add(
     now: datetime,
 ) -> None:
     """Add objects to one view, settling rival claims; ``settle_latest`` comes after."""
+    views.add_rows(tx, view.view_id, _settle_rivals(tx, view, rows, standing), now)
+
+
+def _settle_rivals(
+    tx: Transaction,
+    view: ViewRow,
+    rows: Sequence[ObjectRow],
+    standing: Mapping[str, list[Placement]],
+) -> list[int]:
+    """Take out of a view what loses to the given objects; list those that are to be added."""
     shown: dict[str, ObjectRow] = {}
     remove: set[int] = set()
     add: list[ObjectRow] = []
     for row in rows:
-        rivals = [p for p in standing.get(row.stix_id, []) if p.view_id == view.view_id]
+        places = standing.get(row.stix_id)
+        if places is None and row.stix_id not in shown:
+            # Nobody else is there: as for nearly everything that comes.
+            shown[row.stix_id] = row
+            add.append(row)
+            continue
+        rivals = [place for place in places or () if place.view_id == view.view_id]
         if any(place.object_row == row.object_row for place in rivals):
             continue
         others = [place for place in rivals if place.origin != row.origin]
@@ -200,7 +277,7 @@ def _add(
         shown[row.stix_id] = row
         add.append(row)
     views.remove_rows(tx, view.view_id, remove)
-    views.add_rows(tx, view.view_id, [row.object_row for row in add], now)
+    return [row.object_row for row in add]
 
 
 def _newest_by_origin(claims: Iterable[ObjectRow]) -> list[ObjectRow]:

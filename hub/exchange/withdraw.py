@@ -14,8 +14,10 @@ from federation.feeds.printed_labels import UNPRINTED_TYPES
 from federation.feeds.writing import policy_members
 from hub.errors import Conflict, NotFound
 from hub.exchange import visible
+from hub.exchange.later_words import Form, words_on
 from hub.exchange.object_rows import draft_row
 from hub.exchange.own_feeds import AppendedEntry, append_entry, wake_readers
+from hub.exchange.receipts import Receipt, note_taken_back, receipts_of
 from hub.node import Node
 from hub.storage.queries import objects as stored
 from hub.storage.queries.audit import store_event
@@ -29,15 +31,6 @@ from schemas.strict_json import strict_loads, write_json
 from schemas.timestamps import read_stix_time, write_wire_time
 
 MAX_REASON = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """One peer that may have the object, and what it has confirmed."""
-
-    peer: str
-    name: str
-    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +62,43 @@ def withdraw_object(
         rows = _own_live(tx, node, stix_id)
         last_word = _last_word(tx, node, rows, now)
         carriages = stored.carriages_of(tx, [row.object_row for row in rows])
-        appended = [
-            _retract(tx, node, FeedName.read(feed), stix_id, reason, last_word, now)
-            for feed in sorted({carriage.feed for carriage in carriages})
-        ]
-        _store(tx, rows, last_word, appended, now)
-        told = wake_readers(tx, [entry.feed for entry in appended], list_peers(tx), now)
-        receipts = [Receipt(peer.node_id, peer.name, "pending") for peer in told]
+        contents = stored.contents_of(tx, [rows[-1].object_row])
+        words = words_on(tx, node, rows[-1], contents[rows[-1].object_row], carriages)
+        narrow = _only_where_it_was(rows, carriages)
+        appended, whole = [], []
+        for word in words:
+            says_it = word.form is Form.WHOLE and (narrow is None or str(word.feed) in narrow)
+            entry = _retract(
+                tx, node, word.feed, stix_id, reason, last_word if says_it else None, now
+            )
+            appended.append(entry)
+            whole += [entry] if says_it else []
+        _store(tx, rows, last_word, whole, now)
+        wake_readers(tx, [entry.feed for entry in appended], list_peers(tx), now)
+        note_taken_back(tx, appended, [stix_id], "retracted", now)
+        receipts = receipts_of(tx, appended)
         store_event(
             tx, now, actor, "WITHDRAWN", stix_id=stix_id, feeds=[str(e.feed) for e in appended]
         )
     return Withdrawal(
         stix_id, tuple((str(e.feed), e.seq, e.hash) for e in appended), tuple(receipts)
     )
+
+
+def _only_where_it_was(
+    rows: Sequence[ObjectRow], carriages: Sequence[stored.Carriage]
+) -> frozenset[str] | None:
+    """Name the feeds that may have the last version of what was restricted; None where all may.
+
+    The readers of the wider feeds are not entitled to what the narrow ones say now.
+    """
+    if not any(row.state == "withheld" for row in rows):
+        return None
+    return frozenset(c.feed for c in carriages if c.object_row == _newest(rows).object_row)
+
+
+def _newest(rows: Sequence[ObjectRow]) -> ObjectRow:
+    return next((row for row in reversed(rows) if not row.exercise), rows[-1])
 
 
 def _own_live(tx: Transaction, node: Node, stix_id: str) -> list[ObjectRow]:
@@ -95,6 +112,8 @@ def _own_live(tx: Transaction, node: Node, stix_id: str) -> list[ObjectRow]:
         )
     if rows[-1].revoked or rows[-1].state == "withdrawn":
         raise Conflict("E_WITHDRAWN", f"{stix_id} is withdrawn already")
+    if rows[-1].state == "erased":
+        raise Conflict("E_ERASED", f"{stix_id} is erased already")
     return rows
 
 
@@ -105,7 +124,9 @@ def _last_word(
 
     It is an exercise only where all versions are: an exercise's withdrawal ends nothing real.
     """
-    newest = next((row for row in reversed(rows) if not row.exercise), rows[-1])
+    newest = _newest(rows)
+    if newest.state == "withheld":
+        return None  # its bytes print a label that is no longer its own
     value = strict_loads(stored.contents_of(tx, [newest.object_row])[newest.object_row])
     if "modified" not in value:
         return None

@@ -77,12 +77,14 @@ class Reader:
 
     @property
     def has_own_view(self) -> bool:
-        """Whether AMBER that touches its zones or prefixes is shown to it (PROTOCOL 3.2)."""
-        if not self.standing.zones and not self.standing.prefixes:
+        """Whether AMBER is shown to it that touches its zones, or that its groups carry."""
+        standing = self.standing
+        touches, in_group = bool(standing.zones or standing.prefixes), bool(standing.groups)
+        if not touches and not in_group:
             return False
-        # Whether touching makes the difference is the decision table's to say.
-        return _may_read(self.standing, Tlp.AMBER, touches=True) and not _may_read(
-            self.standing, Tlp.AMBER, touches=False
+        # Whether touching and following make the difference is the decision table's to say.
+        return _may_read(standing, Tlp.AMBER, touches=touches, in_group=in_group) and not _may_read(
+            standing, Tlp.AMBER, touches=False
         )
 
 
@@ -172,7 +174,7 @@ def view_key(reader: Reader, granted: GrantedCollection | None) -> ViewKey | Non
 
 
 def organisation_view(reader: Reader) -> ViewKey:
-    """Name the view of ``originals`` with what touches this organisation beside GREEN."""
+    """Name the view of ``originals`` with what is for this organisation beside GREEN."""
     return (ORIGINALS_ID, int(Tlp.GREEN), reader.organisation_id)
 
 
@@ -187,9 +189,19 @@ def _ceiling(standing: ReaderStanding, kind: str) -> Tlp | None:
 
 
 def _may_read(
-    standing: ReaderStanding, tlp: Tlp, *, touches: bool, collection: str = "originals"
+    standing: ReaderStanding,
+    tlp: Tlp,
+    *,
+    touches: bool,
+    in_group: bool = False,
+    collection: str = "originals",
 ) -> bool:
     # A RED view holds only what is for machines (``ceilings_for``), hence ``machine`` here.
     return decide_reader(
-        tlp, reader=standing, machine=True, touches=touches, collection=collection
+        tlp,
+        reader=standing,
+        machine=True,
+        touches=touches,
+        in_group=in_group,
+        collection=collection,
     ).allowed

@@ -7,8 +7,9 @@ Invariants:
 * ``max_tlp`` tightens the kind and never widens it (PROTOCOL 3.2);
 * whoever may see the AMBER that touches a TLD sees everybody's: such a zone needs a second
   person (PROTOCOL 3.2), and this release has no way to give one;
-* a constituent's own view is made and filled in the transaction that makes the token, and dropped
-  in the one that revokes it.
+* a constituent's own view, and that of a subscriber that follows groups, is made and filled in the
+  transaction that makes the token, and dropped in the one that revokes it;
+* a subscriber follows groups of this node alone: only a group's origin says who is in it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from hub.exchange.collection_kinds import ORIGINALS_ID
 from hub.exchange.visible import backfill_view
 from hub.node import Node
 from hub.operators.readers import Reader, organisation_view
+from hub.peers.groups import require_open_group
 from hub.storage.queries import tokens as stored
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.collections import drop_view
@@ -57,8 +59,13 @@ WIDEST: Final = MappingProxyType(
     }
 )
 """The kinds of token, each with the widest clearance that it can have."""
+WITH_GROUPS: Final = Tlp.AMBER_STRICT
+"""The widest clearance of a subscriber in what its groups carry."""
 _DEFAULT: Final = Tlp.AMBER_STRICT
 """RED only where somebody asked for it."""
+
+_IN_OWN_VIEWS: Final = (Tlp.GREEN, Tlp.AMBER, Tlp.AMBER_STRICT)
+"""Labels of what an organisation's own view may show."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _WIDEST_PREFIX: Final = MappingProxyType({4: 8, 6: 19})
@@ -95,7 +102,7 @@ def add_token(
         max_tlp: its clearance; the kind's widest, but never RED, when not given.
         zones: what a constituent is responsible for.
         prefixes: the same for addresses.
-        groups: groups that it follows.
+        groups: groups of this node that a subscriber follows, by name.
         originals: whether it reads ``originals``.
         expires_days: None for a token that ends by revocation alone.
         actor: who does it, for the audit.
@@ -103,7 +110,9 @@ def add_token(
     Raises:
         WireFormatError: ``E_SCHEMA`` and ``E_NAME_*`` for what cannot be read.
         SharingRefused: ``E_CLEARANCE_TOO_WIDE``, ``E_ZONE_TOO_WIDE``, ``E_PREFIX_TOO_WIDE``.
-        NotPermitted: ``E_TOKEN_SCOPE`` for zones or prefixes of another kind than a constituent.
+        NotPermitted: ``E_TOKEN_SCOPE`` for zones or prefixes of another kind than a constituent,
+            or groups of another kind than a subscriber.
+        NotFound: ``E_GROUP_UNKNOWN``.
         Conflict: ``E_TOKEN_EXISTS``.
     """
     now = node.now()
@@ -112,11 +121,11 @@ def add_token(
         name=_read_token_name(name),
         kind=kind,
         digest=digest_of(text),
-        max_tlp=int(_clearance(kind, max_tlp)),
+        max_tlp=int(_clearance(kind, max_tlp, follows=bool(groups))),
         originals=originals,
         zones=tuple(_read_zone(zone) for zone in zones),
         prefixes=tuple(_read_prefix(prefix) for prefix in prefixes),
-        groups=tuple(groups),
+        groups=tuple(dict.fromkeys(groups)),
         organisation_id=f"token:{name}",
         created_at=now,
         expires_at=None if expires_days is None else now + _days(expires_days),
@@ -125,7 +134,13 @@ def add_token(
         raise NotPermitted(
             "E_TOKEN_SCOPE", f"a token of kind {kind} has no zones or prefixes", "Leave them out."
         )
+    if kind != "subscriber" and row.groups:
+        raise NotPermitted(
+            "E_TOKEN_SCOPE", f"a token of kind {kind} follows no groups", "Leave them out."
+        )
     with node.database.write() as tx:
+        for group in row.groups:
+            require_open_group(tx, node, group)
         if stored.find_token(tx, name) is not None:
             raise Conflict(
                 "E_TOKEN_EXISTS",
@@ -138,6 +153,7 @@ def add_token(
         store_event(
             tx, now, actor, "TOKEN_ADDED", name=name, kind=kind, max_tlp=Tlp(row.max_tlp).wire,
             originals=originals, zones=list(row.zones), prefixes=list(row.prefixes),
+            groups=list(row.groups),
         )  # fmt: skip
     return AddedToken(name, text)
 
@@ -175,17 +191,17 @@ def digest_of(token: str) -> str:
 
 
 def _fill_own_view(tx: Transaction, node: Node, row: TokenRow) -> None:
-    """Make and fill the view of a constituent with zones or prefixes (PROTOCOL 3.2)."""
+    """Make and fill the view of a constituent with a scope, or a subscriber with groups."""
     if not Reader.of(row).has_own_view:
         return
     view = create_view(tx, *organisation_view(Reader.of(row)))
     # From what the common views show now, not from all that was ever accepted: a version that was
     # taken out of them because its label was tightened must not come back here (PROTOCOL 3.3).
-    green, amber = (_shown_up_to(tx, ceiling) for ceiling in (Tlp.GREEN, Tlp.AMBER))
+    shown_at = {ceiling: _shown_up_to(tx, ceiling) for ceiling in _IN_OWN_VIEWS}
     shown = [
         accepted
         for accepted in list_objects(tx, state="accepted")
-        if accepted.object_row in (amber if accepted.tlp == Tlp.AMBER else green)
+        if accepted.object_row in shown_at[max(Tlp.GREEN, min(Tlp(accepted.tlp), WITH_GROUPS))]
     ]
     backfill_view(tx, view, shown, node.now())
 
@@ -205,8 +221,8 @@ def _read_token_name(name: str) -> str:
     return name
 
 
-def _clearance(kind: str, wanted: Tlp | None) -> Tlp:
-    widest = WIDEST.get(kind)
+def _clearance(kind: str, wanted: Tlp | None, *, follows: bool) -> Tlp:
+    widest = WITH_GROUPS if follows and kind == "subscriber" else WIDEST.get(kind)
     if widest is None:
         raise WireFormatError(
             "E_SCHEMA", f"there is no kind of token {kind}", f"Use one of {', '.join(WIDEST)}."

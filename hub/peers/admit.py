@@ -21,20 +21,20 @@ from federation.errors import SignatureRejected
 from federation.identity.fingerprint import voice_code
 from federation.identity.invitation import read_pairing_request, token_digest
 from federation.identity.node_document import PinnedNode, pin_chain
-from federation.policy.sharing import READING_STATES
+from federation.identity.wire_version import require_common
 from federation.signing.keys import USE_HTTP
 from federation.signing.request_auth import VerifiedRequest, verify_request
 from federation.trust.presets import TrustLevel
 from hub.errors import Conflict, NotFound
 from hub.node import Node
-from hub.observability.printable import printable
 from hub.peers.authenticate import (
     ArrivedRequest,
     find_key_owner,
     require_fresh_nonce,
     signed_request,
 )
-from hub.peers.node_documents import store_chain
+from hub.peers.node_documents import shown_name, store_chain
+from hub.peers.standing import is_reading
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.jobs import request_job
 from hub.storage.queries.pairing import is_invitation_open
@@ -43,8 +43,17 @@ from hub.storage.transaction import Transaction
 from schemas.identifiers import KeyId
 from schemas.strict_json import strict_loads
 
+__all__ = [
+    "ACTIVE",
+    "PeerAdmitted",
+    "admit_joiner",
+    "is_reading",
+    "require_living",
+    "shown_name",
+    "store_relation",
+]
+
 ACTIVE = "active"
-LONGEST_NAME = 120
 FIRST_PULL_WAIT = timedelta(seconds=5)
 
 
@@ -73,6 +82,7 @@ def admit_joiner(node: Node, arrived: ArrivedRequest) -> PeerAdmitted:
             ``E_NODE_*`` for the documents.
         WireFormatError: ``E_JSON_*`` or ``E_SCHEMA``; the latter also for a demo's documents.
         Conflict: ``E_NODE_VERSION`` or ``E_ID_CONFLICT``.
+        PeerState: ``E_WIRE_VERSION``.
     """
     now = node.now()
     read: list[_Joiner] = []
@@ -86,6 +96,7 @@ def admit_joiner(node: Node, arrived: ArrivedRequest) -> PeerAdmitted:
         request = signed_request(tx, node, arrived)
     verified = verify_request(request, recipient=node.node_id, now=now, find_key=find_key)
     require_living(read[0].chain, now)
+    require_common(shown_name(read[0].chain.newest.name), read[0].chain.newest.wire)
     return _store(node, read[0], verified, now)
 
 
@@ -155,15 +166,6 @@ def store_relation(
     return stored
 
 
-def shown_name(name: str) -> str:
-    """Write the name that a node gives itself as it is kept and shown here.
-
-    It comes from outside: control characters (PostgreSQL takes no NUL) are written out, and it is
-    cut where it would fill the screen. The document itself is kept as it was signed.
-    """
-    return printable(name[:LONGEST_NAME])
-
-
 def require_living(chain: PinnedNode, now: datetime) -> None:
     """Refuse to begin a relation with a node whose document has ended.
 
@@ -176,11 +178,6 @@ def require_living(chain: PinnedNode, now: datetime) -> None:
             "the node's newest document has expired",
             "Its operator has to sign a new node document first.",
         )
-
-
-def is_reading(peer: PeerRow) -> bool:
-    """Tell whether a relation is one at all: neither suspended nor blocked."""
-    return peer.state in READING_STATES and peer.trust > TrustLevel.BLOCKED
 
 
 def _require_own_keys(tx: Transaction, node: Node, chain: PinnedNode, now: datetime) -> None:

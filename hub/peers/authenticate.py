@@ -32,6 +32,7 @@ from federation.signing.request_auth import (
 )
 from hub.node import Node
 from hub.peers.node_documents import own_base
+from hub.storage.queries.contacts import note_contact
 from hub.storage.queries.pairing import newest_documents_of_peers
 from hub.storage.queries.peers import PeerRow, find_peer, remember_nonce
 from hub.storage.transaction import Transaction
@@ -83,6 +84,10 @@ def authenticate_peer(node: Node, arrived: ArrivedRequest) -> PeerRow:
         raise SignatureRejected("E_HTTP_SIG", "no peer has this http key")
     with node.database.write(durable=False) as tx:
         require_fresh_nonce(tx, verified, now)
+        offset = round((verified.created - now).total_seconds())
+        note_contact(
+            tx, peer.node_id, last_request_at=now, signed_offset=offset, signed_offset_at=now
+        )
     return peer
 
 

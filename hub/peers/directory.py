@@ -8,9 +8,11 @@ from datetime import datetime
 from federation.identity.fingerprint import fingerprint, voice_code
 from federation.trust.presets import TrustLevel
 from hub.errors import Conflict, NotFound
+from hub.monitoring.exchange_state import PeerExchange, peer_exchanges
 from hub.node import Node
 from hub.peers.standing import standing_of
 from hub.peers.trust import Dials, dials_of
+from hub.storage.queries.node_updates import frozen_since
 from hub.storage.queries.peers import PeerRow, list_peers
 from schemas.identifiers import NodeId
 
@@ -25,7 +27,14 @@ class PeerState:
             voice code was compared and ``blocked`` while suspended.
         lag_seconds: since the last pull that worked; None when there was none.
         last_error: the code of the last failure, None after a pull that worked.
+        push: our own entries are pushed to it.
+        pushed_at: when it last pushed entries of its own here.
         voice_code: the eight words of this pair.
+        pairing: ``pending`` until the words were compared here, then ``verified``; ``introduced``
+            when others' word stands in for them.
+        exchange: lag, silence and divergence, from both sides.
+        frozen_at: since then nothing of it is taken, because two documents of one version exist;
+            `tocsin peer thaw` lifts that.
     """
 
     node_id: NodeId
@@ -44,20 +53,30 @@ class PeerState:
     dials: Dials
     authority: tuple[str, ...]
     relay: bool
+    push: bool
+    pushed_at: datetime | None
     base: str
     fingerprint: str
     voice_code: str
+    pairing: str
+    exchange: PeerExchange
+    frozen_at: datetime | None
 
 
 def list_peer_states(node: Node) -> tuple[PeerState, ...]:
     """List all peers by name, with how the exchange with each stands."""
     with node.database.read() as tx:
         peers = list_peers(tx)
-    return tuple(peer_state(node, peer) for peer in peers)
+    exchanges = peer_exchanges(node)
+    return tuple(peer_state(node, peer, exchanges.get(peer.node_id)) for peer in peers)
 
 
-def peer_state(node: Node, peer: PeerRow) -> PeerState:
-    """Describe one peer."""
+def peer_state(node: Node, peer: PeerRow, exchange: PeerExchange | None = None) -> PeerState:
+    """Describe one peer.
+
+    Args:
+        exchange: what was recorded of it, where that is known already.
+    """
     worked = peer.last_success_at
     return PeerState(
         node_id=peer.node_id,
@@ -76,10 +95,26 @@ def peer_state(node: Node, peer: PeerRow) -> PeerState:
         dials=dials_of(peer),
         authority=peer.authority,
         relay=peer.relay_on,
+        push=peer.push_on,
+        pushed_at=peer.pushed_at,
         base=peer.base,
         fingerprint=fingerprint(peer.node_id),
         voice_code=voice_code(node.node_id, peer.node_id),
+        pairing=_pairing(peer),
+        exchange=exchange or peer_exchanges(node)[peer.node_id],
+        frozen_at=_frozen_at(node, peer),
     )
+
+
+def _frozen_at(node: Node, peer: PeerRow) -> datetime | None:
+    with node.database.read() as tx:
+        return frozen_since(tx, peer.node_id)
+
+
+def _pairing(peer: PeerRow) -> str:
+    if peer.verified:
+        return "verified"
+    return "introduced" if peer.introduced else "pending"
 
 
 def resolve_peer(node: Node, text: str) -> PeerRow:

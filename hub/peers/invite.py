@@ -21,11 +21,18 @@ from federation.identity.invitation import (
     write_pairing_request,
 )
 from federation.identity.node_document import PinnedNode, pin_chain
+from federation.identity.wire_version import require_common
 from federation.transport.guarded_http import GuardedHttp
 from federation.transport.peer_client import HttpPeer
 from hub.errors import Conflict, NotFound
 from hub.node import Node
-from hub.peers.admit import PeerAdmitted, is_reading, require_living, store_relation
+from hub.peers.admit import (
+    PeerAdmitted,
+    is_reading,
+    require_living,
+    shown_name,
+    store_relation,
+)
 from hub.peers.node_documents import own_base, own_documents
 from hub.peers.outbound import http_or_own, reach
 from hub.storage.queries.audit import store_event
@@ -66,6 +73,7 @@ def accept_invitation(node: Node, text: str, *, http: GuardedHttp | None = None)
         NotFound: ``E_INVITATION``: the inviter knows no such open invitation.
         Conflict: ``E_ID_CONFLICT``, ``E_NODE_VERSION`` or ``E_PEER_BLOCKED``.
         PeerUnreachable: the wire failed; nothing was stored here.
+        PeerState: ``E_WIRE_VERSION``: the two releases have no version in common.
     """
     invitation = read_invitation(text)
     _require_not_blocked(node, invitation)
@@ -76,6 +84,7 @@ def accept_invitation(node: Node, text: str, *, http: GuardedHttp | None = None)
             found.node_documents_chain(), expected=invitation.node_id, allow_demo=node.own.demo
         )
         require_living(chain, node.now())
+        require_common(shown_name(chain.newest.name), chain.newest.wire)
         # 2. From here on the address is the one that the node itself signed.
         inviter = reach(node, chain.newest.base, chain.node_id, way)
         _ask_for_admission(node, invitation, inviter)

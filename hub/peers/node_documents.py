@@ -2,7 +2,10 @@
 
 Invariants:
 * a chain is stored only after ``pin_chain`` verified it against the id that was expected;
-* what is stored is never replaced: a chain that contradicts it is refused;
+* what came first stands, unless rule (c) of PROTOCOL 2.3 says that its committed root set overrules
+  it; then the node is frozen until a person has looked (``node_conflicts``);
+* what newer documents say of older entries is true at once: what they revoke is void in the same
+  transaction;
 * another node's documents are given only to a peer that may read a feed of it here, for to have
   them tells of a relation.
 """
@@ -10,24 +13,32 @@ Invariants:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from federation.errors import EntryDeferred
+from federation.errors import EntryDeferred, SignatureRejected
 from federation.identity.node_document import PinnedNode, pin_chain
-from federation.transport.peer_client import PeerTransport
+from federation.identity.rotation import ChainUpdate, decide_update, revocations
+from federation.transport.peer_client import FeedSource
 from hub.errors import Conflict, NotFound
+from hub.exchange.voiding import void_what_is_not_good
 from hub.node import Node
+from hub.observability.printable import printable
 from hub.peers.budgets import BYTES_AN_OBJECT, Budget, budget_of_sender, spend
-from hub.peers.known_nodes import pinned
+from hub.peers.known_nodes import find_pinned, pinned
+from hub.peers.node_conflicts import note_conflict
+from hub.storage.queries.audit import store_event
+from hub.storage.queries.jobs import request_job
+from hub.storage.queries.node_updates import drop_documents_after
 from hub.storage.queries.nodes import StoredDocument, documents_of, store_document
-from hub.storage.queries.peers import PeerRow
+from hub.storage.queries.peers import PeerRow, find_peer, update_peer
 from hub.storage.transaction import Transaction
 from schemas.errors import WireFormatError
 from schemas.identifiers import NodeId, is_node_id
 from schemas.strict_json import strict_loads
 
+LONGEST_NAME = 120
 LARGEST_CHAIN = 1024 * 1024
 """Bytes of the documents of a node that is learned while pulling (THREATS 36)."""
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
@@ -99,7 +110,7 @@ def find_own_document(node: Node, version: int | None) -> bytes:
 def learn_node(
     node: Node,
     node_id: NodeId,
-    transport: PeerTransport,
+    transport: FeedSource,
     *,
     sender: PeerRow,
     is_late: Callable[[], bool] = lambda: False,
@@ -129,7 +140,7 @@ def learn_node(
         if new:
             budget = budget_of_sender(tx, sender, node.now())
             spend(tx, budget, max(1, new // BYTES_AN_OBJECT))
-    return chain
+        return pinned(tx, node_id)
 
 
 def _require_budget(budget: Budget) -> None:
@@ -148,25 +159,72 @@ def store_chain(tx: Transaction, node: Node, chain: PinnedNode) -> None:
         Conflict: ``E_NODE_VERSION`` when the chain contradicts a document that is held, or ends
             before it: whoever holds an old key would like us to believe in the old document.
     """
-    held = documents_of(tx, chain.node_id)
-    _require_same_beginning(held, chain)
-    for document in chain.documents[len(held) :]:
+    held = find_pinned(tx, chain.node_id)
+    if held is None:
+        _store_from(tx, node, chain, 0)
+        return
+    try:
+        values = [document.envelope.to_json() for document in chain.documents]
+        update = decide_update(held, values, allow_demo=node.own.demo)
+    except SignatureRejected as contradiction:
+        raise _contradiction(len(held.documents)) from contradiction
+    # Our own documents are what we signed: no other branch of them is taken from anybody.
+    if update.conflict is not None and chain.node_id == node.node_id:
+        raise _contradiction(len(held.documents))
+    if update.conflict is None and len(chain.documents) < len(held.documents):
+        raise _contradiction(len(held.documents))
+    take_update(tx, node, held, update)
+
+
+def take_update(tx: Transaction, node: Node, held: PinnedNode, update: ChainUpdate) -> None:
+    """Store what became of a node's chain, with all that follows from it, in the caller's write.
+
+    Args:
+        held: the chain as it was before.
+    """
+    now = node.now()
+    if update.conflict is not None:
+        note_conflict(tx, update.conflict, now, held_won=update.kept == len(held.documents))
+    if update.pinned == held:
+        return
+    drop_documents_after(tx, held.node_id, update.kept)
+    _store_from(tx, node, update.pinned, update.kept)
+    newest = update.pinned.newest
+    store_event(
+        tx, now, held.node_id, "NODE_DOCUMENTS", version=newest.version, replaced=update.kept + 1
+    )
+    if find_peer(tx, held.node_id) is not None:
+        update_peer(tx, held.node_id, name=shown_name(newest.name), base=newest.base)
+    if update.kept < len(held.documents) or revocations(update.pinned) != revocations(held):
+        voided = void_what_is_not_good(tx, node, update.pinned, now)
+        if voided and find_peer(tx, held.node_id) is not None:
+            # What is good after all, and the next epoch, come with the next pull.
+            request_job(tx, "pull", held.node_id, now, hurry=True)
+
+
+def shown_name(name: str) -> str:
+    """Write the name that a node gives itself as it is kept and shown here.
+
+    It comes from outside: control characters (PostgreSQL takes no NUL) are written out, and it is
+    cut where it would fill the screen. The document itself is kept as it was signed.
+    """
+    return printable(name[:LONGEST_NAME])
+
+
+def _store_from(tx: Transaction, node: Node, chain: PinnedNode, kept: int) -> None:
+    for document in chain.documents[kept:]:
         stored = StoredDocument(
             chain.node_id, document.version, document.hash, document.envelope.to_bytes()
         )
         store_document(tx, stored, node.now())
 
 
-def _require_same_beginning(held: Sequence[StoredDocument], chain: PinnedNode) -> None:
+def _contradiction(held: int) -> Conflict:
     # An older or a parallel chain is no reason to forget the one that is held: which of two
     # documents of one version wins is decided by rule (c), and never by who came last.
-    pairs = zip(held, chain.documents, strict=False)
-    if len(held) > len(chain.documents) or any(
-        stored.hash != document.hash for stored, document in pairs
-    ):
-        raise Conflict(
-            "E_NODE_VERSION",
-            "the node's documents contradict those that are pinned here, or end before them",
-            "Ask the node's operator by another channel; a key may be stolen.",
-            version=len(held),
-        )
+    return Conflict(
+        "E_NODE_VERSION",
+        "the node's documents contradict those that are pinned here, or end before them",
+        "Ask the node's operator by another channel; a key may be stolen.",
+        version=held,
+    )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from federation.transport.guarded_http import GuardedHttp
 from federation.transport.peer_client import HttpPeer
 from hub.node import Node
+from hub.storage.queries.contacts import note_contact
 from schemas.identifiers import NodeId
 
+MOST_OFFSET = timedelta(days=30)
+"""A clock farther off is none that anybody set; also what a database's integer has room for."""
 NONCE_BYTES = 24
 """Of a request's signature (PROTOCOL 2.7: 16 to 48)."""
 
@@ -31,6 +35,19 @@ def http_or_own(node: Node, http: GuardedHttp | None) -> Iterator[GuardedHttp]:
         return
     with open_http(node) as own:
         yield own
+
+
+def note_answers(node: Node, node_id: NodeId, peer: HttpPeer | None) -> None:
+    """Remember that a peer answered, and what its server's clock said (PROTOCOL 4.7)."""
+    if peer is None or not peer.answered:
+        return
+    now = node.now()
+    values: dict[str, object] = {"last_answer_at": now}
+    if peer.clock_ahead is not None and abs(peer.clock_ahead) < MOST_OFFSET:
+        seconds = round(peer.clock_ahead.total_seconds())
+        values |= {"date_offset": seconds, "date_offset_at": now}
+    with node.database.write(durable=False) as tx:
+        note_contact(tx, node_id, **values)
 
 
 def reach(node: Node, base: str, node_id: NodeId, http: GuardedHttp) -> HttpPeer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from federation.policy.sharing import PeerStanding
-from federation.trust.presets import PRESETS, TrustLevel
+from federation.policy.sharing import READING_STATES, PeerStanding
+from federation.trust.presets import PRESETS, Inbound, TrustLevel
+from hub.node import Node
 from hub.storage.queries.peers import PeerRow
 from schemas.markings import Tlp
 
@@ -12,7 +13,14 @@ def standing_of(peer: PeerRow) -> PeerStanding:
     """Return the standing of a peer, with its preset where no dial was turned."""
     trust = TrustLevel(peer.trust)
     outbound = PRESETS[trust].outbound if peer.outbound is None else Tlp(peer.outbound)
-    return PeerStanding(peer.node_id, peer.name, trust, peer.verified, peer.state, outbound)
+    return PeerStanding(
+        peer.node_id, peer.name, trust, peer.verified, peer.state, outbound, peer.introduced
+    )
+
+
+def is_reading(peer: PeerRow) -> bool:
+    """Tell whether a relation is one at all: neither suspended nor blocked."""
+    return peer.state in READING_STATES and peer.trust > TrustLevel.BLOCKED
 
 
 def daily_limit_of(peer: PeerRow) -> int:
@@ -20,3 +28,17 @@ def daily_limit_of(peer: PeerRow) -> int:
     if peer.daily_limit is not None:
         return peer.daily_limit
     return PRESETS[standing_of(peer).effective_trust].limit
+
+
+def itself(node: Node) -> PeerRow:
+    """Return this node as a peer that it trusts wholly: for its own entries, fetched back."""
+    return PeerRow(
+        node_id=node.node_id,
+        name="this node",
+        base="",
+        trust=TrustLevel.PARTNER,
+        verified=True,
+        state="active",
+        added_at=node.own.created_at,
+        inbound=Inbound.ACCEPT.value,
+    )

@@ -14,6 +14,7 @@ from typing import Any
 from federation.errors import ChainBroken, SignatureRejected
 from federation.feeds.chain import ChainState, decide_standing
 from federation.feeds.chain import Standing as EntryStanding
+from federation.feeds.forks import feed_stated
 from federation.feeds.heads import Head, decide_end, open_head
 from federation.identity.node_document import PinnedNode
 from hub.peers.known_nodes import find_pinned
@@ -21,8 +22,7 @@ from hub.storage.queries.feeds import FeedRow, entry_hashes, find_feed, update_f
 from hub.storage.transaction import Transaction
 from schemas.errors import WireFormatError
 from schemas.identifiers import EntryHash, FeedName
-from schemas.signed_envelope import HEAD_TYPE, read_envelope
-from schemas.strict_json import strict_loads
+from schemas.signed_envelope import HEAD_TYPE
 
 LARGEST_HEAD = 4096
 """Bytes of a head's payload; an honest one has some 300."""
@@ -36,23 +36,11 @@ class Standing(Enum):
     CONTRADICTS = "it states another hash than the entry that we hold"
 
 
-def feed_stated(value: object) -> FeedName | None:
-    """Read which feed a head claims to be of, before anything of it is verified.
-
-    Only to find the origin whose keys have to have signed it; None when it says nothing readable.
-    """
-    try:
-        payload = strict_loads(read_envelope(value, HEAD_TYPE).payload)
-        return FeedName.read(payload.get("feed") if isinstance(payload, dict) else None)
-    except WireFormatError:
-        return None
-
-
 def heads_by_feed(values: Iterable[Any]) -> dict[FeedName, Any]:
     """Sort unverified heads by the feed that they claim; unreadable ones are left out."""
     found = {}
     for value in values:
-        feed = feed_stated(value)
+        feed = feed_stated(value, (HEAD_TYPE,))
         if feed is not None:
             found[feed] = value
     return found
@@ -60,7 +48,7 @@ def heads_by_feed(values: Iterable[Any]) -> dict[FeedName, Any]:
 
 def find_good_head(tx: Transaction, value: object) -> Head | None:
     """Open a head with the pinned keys of the origin that it claims; None when it is not good."""
-    feed = feed_stated(value)
+    feed = feed_stated(value, (HEAD_TYPE,))
     origin = None if feed is None else find_pinned(tx, feed.node_id)
     if origin is None:
         return None

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from federation.policy.sharing import tlp_words
 from federation.trust.presets import PRESETS, Inbound, TrustLevel
@@ -25,8 +26,10 @@ from hub.peers.standing import standing_of
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.jobs import drop_jobs, request_job
 from hub.storage.queries.peers import PeerRow, find_peer, update_peer
+from hub.storage.transaction import Transaction
 from schemas.dns.names import read_name
 from schemas.errors import WireFormatError
+from schemas.identifiers import NodeId
 from schemas.markings import Tlp
 
 LARGEST_CAP = 100
@@ -55,6 +58,8 @@ class PeerChanges:
         limit: objects a day.
         authority: scopes such as ``zone:fr.`` or ``prefix:192.0.2.0/24``; replaces the former.
         relay: whether what this origin wrote is passed on by this node.
+        push: whether our own entries are pushed to it, because it cannot pull them here.
+        introduced: whether it may be a member on the word of others (PROTOCOL 4.2).
     """
 
     trust: str | None = None
@@ -65,6 +70,8 @@ class PeerChanges:
     limit: int | None = None
     authority: tuple[str, ...] | None = None
     relay: bool | None = None
+    push: bool | None = None
+    introduced: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +106,26 @@ def set_peer(
         WireFormatError: ``E_SCHEMA`` for a word or number that is none.
         NotFound: ``E_PEER_UNKNOWN`` when the peer has gone meanwhile.
     """
-    values = _read_changes(changes)
-    now = node.now()
     with node.database.write() as tx:
-        before = require_peer(find_peer(tx, peer.node_id))
-        if values:
-            update_peer(tx, peer.node_id, **values)
-        after = require_peer(find_peer(tx, peer.node_id))
-        if after.trust == TrustLevel.BLOCKED:
-            drop_jobs(tx, peer.node_id)
-        elif before.trust == TrustLevel.BLOCKED:
-            request_job(tx, "pull", peer.node_id, now, hurry=True)
-        released = readmit(tx, after, now)
-        changed = _differences(before, after)
-        store_event(
-            tx, now, actor, "PEER_SET", peer=peer.node_id, changed=changed, released=released
-        )
+        return change_peer(tx, peer.node_id, changes, node.now(), actor=actor)
+
+
+def change_peer(
+    tx: Transaction, node_id: NodeId, changes: PeerChanges, now: datetime, *, actor: str
+) -> PeerChange:
+    """Store changes to a peer in the caller's write; see ``set_peer``."""
+    values = _read_changes(changes)
+    before = require_peer(find_peer(tx, node_id))
+    if values:
+        update_peer(tx, node_id, **values)
+    after = require_peer(find_peer(tx, node_id))
+    if after.trust == TrustLevel.BLOCKED:
+        drop_jobs(tx, node_id)
+    elif before.trust == TrustLevel.BLOCKED:
+        request_job(tx, "pull", node_id, now, hurry=True)
+    released = readmit(tx, after, now)
+    changed = _differences(before, after)
+    store_event(tx, now, actor, "PEER_SET", peer=node_id, changed=changed, released=released)
     sentences = tuple(_sentences(before, after))
     if released:
         what = f"{released} objects of {after.name} that waited in quarantine are accepted."
@@ -152,6 +163,10 @@ def _read_changes(changes: PeerChanges) -> dict[str, object]:
         values["authority"] = sorted({read_scope(scope) for scope in changes.authority})
     if changes.relay is not None:
         values["relay_on"] = changes.relay
+    if changes.push is not None:
+        values["push_on"] = changes.push
+    if changes.introduced is not None:
+        values["introduced"] = changes.introduced
     return values
 
 
@@ -195,6 +210,7 @@ def _read_number(number: int, name: str, largest: int) -> int:
 def _differences(before: PeerRow, after: PeerRow) -> dict[str, list[object]]:
     names = (
         "trust", "verified", "inbound", "cap", "outbound", "daily_limit", "authority", "relay_on",
+        "introduced", "push_on",
     )  # fmt: skip
     return {
         name: [getattr(before, name), getattr(after, name)]
@@ -214,12 +230,14 @@ def _sentences(before: PeerRow, after: PeerRow) -> Iterator[str]:
     if trust is TrustLevel.BLOCKED:
         yield f"{name} is a stranger now: it reads nothing here and nothing is pulled from it."
         return
-    if trust > TrustLevel.KNOWN and not after.verified:
+    if trust > standing.effective_trust and not after.verified and after.state == "active":
         yield (
             f"Trust '{trust.word}' takes effect when {name} is verified: compare the eight words "
-            "by telephone, then run `tocsin peer set` with --verified. Until then it counts as "
-            "'known'."
+            "by telephone, then run `tocsin peer verify`. Until then it counts as "
+            f"'{standing.effective_trust.word}'."
         )
+    if before.introduced != after.introduced and after.introduced:
+        yield f"{name} was introduced by others; the eight words were not compared."
     if before.verified != after.verified:
         yield f"{name} is {'verified' if after.verified else 'no longer verified'}."
     if after.state != "active":
@@ -233,6 +251,12 @@ def _sentences(before: PeerRow, after: PeerRow) -> Iterator[str]:
         yield (
             f"The outbound dial only tightens: at trust '{trust.word}' {name} reads at most "
             f"{tlp_words(PRESETS[trust].outbound)}."
+        )
+    if before.push_on != after.push_on:
+        yield (
+            f"What this node publishes is pushed to {name} from now on."
+            if after.push_on
+            else f"{name} pulls from this node from now on; nothing is pushed to it."
         )
     if before.relay_on != after.relay_on:
         passed = "passed on by this node" if after.relay_on else "no longer passed on by this node"

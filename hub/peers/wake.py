@@ -4,22 +4,26 @@ Invariants:
 * a wake-up holds heads and never a URL; whatever else it holds is not looked at, and taking one
   in opens no connection (THREATS 34): it asks for a pull from the sender's pinned base;
 * every head is judged by itself, with the keys of its origin; a bad or unknown one is ignored;
-* a wake-up carries heads of feeds that the recipient may read, and of no others.
+* a wake-up carries heads of feeds that the recipient may read, and of no others;
+* a fork is never ignored, and one of our own feeds is: there is nothing to pull, but what the
+  sender holds of it is remembered, and what contradicts it is evidence against ourselves.
 """
 
 from __future__ import annotations
 
-from federation.feeds.heads import Head
 from federation.transport.guarded_http import GuardedHttp
 from federation.transport.peer_client import MAX_HEADS
 from hub.exchange.serve_feeds import own_heads_for
 from hub.node import Node
-from hub.peers.outbound import http_or_own, reach
-from hub.peers.stated_heads import Standing, compare, find_good_head
-from hub.storage.queries.audit import store_event
-from hub.storage.queries.evidence import is_noted
+from hub.peers.admit import is_reading
+from hub.peers.freeze import FROZEN
+from hub.peers.gossip import HeadSeen, keep_seen, see_head
+from hub.peers.outbound import http_or_own, note_answers, reach
+from hub.peers.stated_heads import Standing, is_newer, keep_head
+from hub.peers.wire_version import require_common_version
+from hub.storage.queries.feeds import find_feed
 from hub.storage.queries.jobs import request_job
-from hub.storage.queries.peers import PeerRow
+from hub.storage.queries.peers import PeerRow, find_peer
 from hub.storage.transaction import Transaction
 from schemas.errors import WireFormatError
 from schemas.identifiers import NodeId
@@ -36,11 +40,14 @@ def wake_peer(node: Node, peer: PeerRow, *, http: GuardedHttp | None = None) -> 
     Raises:
         PeerUnreachable, PeerState, WireFormatError: it could not be told.
     """
+    require_common_version(node, peer)
     with node.database.read() as tx:
         heads = [strict_loads(head) for head in own_heads_for(tx, peer)]
     if heads:
         with http_or_own(node, http) as way:
-            reach(node, peer.base, peer.node_id, way).wake(heads)
+            direct = reach(node, peer.base, peer.node_id, way)
+            direct.wake(heads)
+        note_answers(node, peer.node_id, direct)
     return len(heads)
 
 
@@ -53,24 +60,34 @@ def accept_wake(node: Node, sender: PeerRow, body: bytes) -> None:
     heads = read_list(read_object(strict_loads(body), "wake-up"), "heads")
     if len(heads) > MAX_HEADS:
         raise WireFormatError("E_SCHEMA", f"a wake-up of over {MAX_HEADS} heads")
-    now = node.now()
     with node.database.read() as tx:
-        good = [head for head in (find_good_head(tx, value) for value in heads) if head]
-        standings = [
-            (head, compare(tx, head)) for head in good if head.feed.node_id != node.node_id
-        ]
-    if all(standing is Standing.HELD for _, standing in standings):
-        return
-    with node.database.write(durable=False) as tx:
-        for head, standing in standings:
-            if standing is Standing.CONTRADICTS:
-                _note_contradiction(tx, node, sender, head)
-        # A peer that speaks is there again, so a wait after failures ends (hurry).
-        request_job(tx, "pull", NodeId(sender.node_id), now, hurry=True)
+        seen = [found for value in heads if (found := see_head(tx, value)) is not None]
+        wanted = [each for each in seen if _is_wanted(tx, node, each)]
+        fresh = [each.head for each in seen if _is_fresh(tx, node, each)]
+    keep_seen(node, sender, seen)
+    if fresh:
+        with node.database.write(durable=False) as tx:
+            for head in fresh:
+                keep_head(tx, head)
+    if wanted:
+        with node.database.write(durable=False) as tx:
+            # A peer that speaks is there again, so a wait after failures ends (hurry).
+            request_job(tx, "pull", NodeId(sender.node_id), node.now(), hurry=True)
 
 
-def _note_contradiction(tx: Transaction, node: Node, sender: PeerRow, head: Head) -> None:
-    """Keep a head that contradicts our chain: two statements that cannot both be true."""
-    evidence = {"feed": str(head.feed), "seq": head.seq, "head": head.envelope.to_json()}
-    if not is_noted(tx, "HEAD_CONTRADICTS", evidence):
-        store_event(tx, node.now(), sender.node_id, "HEAD_CONTRADICTS", **evidence)
+def _is_fresh(tx: Transaction, node: Node, seen: HeadSeen) -> bool:
+    """Tell whether a head is a newer one of what we hold: of a pushed feed no page brings one."""
+    held = find_feed(tx, seen.head.feed)
+    if held is None or seen.standing is not Standing.HELD or seen.head.feed.node_id == node.node_id:
+        return False
+    return is_newer(held, seen.head)
+
+
+def _is_wanted(tx: Transaction, node: Node, seen: HeadSeen) -> bool:
+    """Tell whether a head promises something that a pull would bring."""
+    feed = seen.head.feed
+    if seen.standing is not Standing.AHEAD or feed.node_id == node.node_id:
+        return False
+    held, origin = find_feed(tx, feed), find_peer(tx, feed.node_id)
+    is_open = held is None or held.state != FROZEN
+    return is_open and (origin is None or is_reading(origin))

@@ -5,12 +5,11 @@ Decides what a good copy is: a whole SQLite file of a node, of a revision that t
 Invariants:
 * a backup appears under its name only when it is whole and on the disk; nothing is overwritten;
 * what a restore replaces is kept beside it;
-* a restore never turns a node's own feeds back: the numbers after the backup would be signed a
-  second time, which peers take for a fork (PROTOCOL 4.6, THREATS 13).
+* nothing is replaced before the caller has noted that a backup takes its place.
 
 What it does not do: keys and settings, which are files in the home; PostgreSQL, which has tools of
-its own. What peers hold of our feeds is not asked: where the replaced database is lost, a person
-has to compare.
+its own. Nor what makes an older database safe again: that its own feeds are not signed anew before
+the peers told what they hold of them (``hub.peers.self_check``).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hub.errors import Conflict, Misconfigured, StorageBusy
@@ -51,27 +50,32 @@ def back_up(database: Database, target: Path) -> int:
     return target.stat().st_size
 
 
-def restore(database: Database, backup: Path) -> Path | None:
+def restore(
+    database: Database, backup: Path, *, note_restored: Callable[[], None] = lambda: None
+) -> Path | None:
     """Put a backup in the place of the database; the node has to be stopped.
+
+    Args:
+        note_restored: called before anything is replaced: from then on the own feeds are in doubt.
 
     Returns:
         Where the replaced database is now; None when there was none.
 
     Raises:
         Misconfigured: ``E_BACKUP`` when the file is no whole backup, or on PostgreSQL.
-        Conflict: ``E_RESTORE_REWINDS`` when own feeds would be turned back, or
-            ``E_RESTORE_OTHER`` for another node's backup.
+        Conflict: ``E_RESTORE_OTHER`` for another node's backup.
         StorageBusy: ``E_STORAGE_BUSY`` when some process has the database open.
     """
     place = _sqlite_file(database)
-    node_id, feeds = _inspect(backup)
+    node_id = _inspect(backup)
     database.close()
     if place.exists():
         _close_log(place)
-        _refuse_turning_back(place, node_id, feeds)
+        _refuse_another_node(place, node_id)
     partial = _partial(place)
     try:
         _copy(backup, partial)
+        note_restored()
         kept = _move_aside(place)
         partial.replace(place)
     finally:
@@ -112,8 +116,8 @@ def _copy(source: Path, target: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _inspect(backup: Path) -> tuple[str, dict[str, int]]:
-    """Check a backup, and tell whose it is and where its own feeds end."""
+def _inspect(backup: Path) -> str:
+    """Check a backup, and tell whose it is."""
     if not backup.is_file():
         raise _no_backup(backup, "there is no such file")
     try:
@@ -121,14 +125,14 @@ def _inspect(backup: Path) -> tuple[str, dict[str, int]]:
             if found.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise _no_backup(backup, "the file is damaged")
             found.execute("SELECT version_num FROM alembic_version").fetchone()
-            return _own_feeds(found)
+            return _node_id(found)
     except (sqlite3.Error, TypeError):
         raise _no_backup(backup, "it is no database of a node") from None
 
 
-def _own_feeds(found: sqlite3.Connection) -> tuple[str, dict[str, int]]:
+def _node_id(found: sqlite3.Connection) -> str:
     node_id: str = found.execute("SELECT node_id FROM own_node").fetchone()[0]
-    return node_id, dict(found.execute("SELECT feed, last_seq FROM feeds WHERE own"))
+    return node_id
 
 
 def _no_backup(backup: Path, reason: str) -> Misconfigured:
@@ -151,25 +155,15 @@ def _close_log(place: Path) -> None:
         )
 
 
-def _refuse_turning_back(place: Path, node_id: str, feeds: dict[str, int]) -> None:
+def _refuse_another_node(place: Path, node_id: str) -> None:
     try:
         with _open(place) as held:
-            present_id, present = _own_feeds(held)
+            present_id = _node_id(held)
     except (sqlite3.Error, TypeError):
         return
     if present_id != node_id:
         raise Conflict(
             "E_RESTORE_OTHER", "the backup is another node's", "Give this node's own backup."
-        )
-    ahead = {feed: seq for feed, seq in present.items() if seq > feeds.get(feed, 0)}
-    if ahead:
-        raise Conflict(
-            "E_RESTORE_REWINDS",
-            "the database that would be replaced has published more than the backup holds; "
-            "peers would take the same numbers signed anew for a fork",
-            f"Keep the present database. If it must go, move {place.name} away yourself, and let "
-            "no peer pull before you know that none holds the newer entries.",
-            feeds=ahead,
         )
 
 

@@ -36,9 +36,10 @@ from hub.storage.transaction import Transaction
 _BUSY_TIMEOUT_MS = 30_000
 _SWITCH_PAUSE_SECONDS = 0.01
 _CLOSE_SECONDS = 5.0
-_WRITER_CACHE_KIB = 32_768
-"""Ids are random, so each batch touches pages all over their indexes; a reader's 4 MiB hold those
-of some 20,000 objects, and beyond that each batch would read and write most pages twice."""
+_WRITER_CACHE_KIB = 65_536
+"""Ids are random, so each batch touches pages all over their indexes: 50 MiB of them at 200,000
+objects. A reader's 4 MiB hold those of some 20,000; beyond that each batch would read and write
+most pages twice."""
 _WRITER_LOCK = 0x70C51  # any number does, as long as every process of the node uses the same
 
 
@@ -63,6 +64,7 @@ class Database:
         self.engine = self._create_engine()
         self._turn = threading.Lock()
         self._writing: sa.Connection | None = None
+        self._waiting: tuple[threading.Event, ...] = ()
         if step is not None:
             event.listen(self.engine, "before_cursor_execute", _stepper(step))
 
@@ -100,7 +102,7 @@ class Database:
                 connection = plain.execution_options(
                     tocsin_begin="BEGIN IMMEDIATE", tocsin_durable=durable
                 )
-                tx = Transaction(connection, writable=True)
+                tx = Transaction(connection, writable=True, rouse=self._rouse)
                 with connection.begin():
                     if not self._is_sqlite:
                         self._lock_postgres(connection, durable)
@@ -179,6 +181,25 @@ class Database:
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             finally:
                 connection.close()
+
+    @contextmanager
+    def work_asked_for(self) -> Iterator[threading.Event]:
+        """Give an event that is set whenever a write of this process has asked for work."""
+        asked = threading.Event()
+        self._waiting = (*self._waiting, asked)
+        try:
+            yield asked
+        finally:
+            self._waiting = tuple(other for other in self._waiting if other is not asked)
+
+    def _rouse(self) -> None:
+        for waiting in self._waiting:
+            waiting.set()
+
+    @property
+    def tells_changes(self) -> bool:
+        """Whether ``data_version`` knows, so that asking it often is cheap."""
+        return self._is_sqlite
 
     def data_version(self) -> Callable[[], bool]:
         """Return a cheap probe that tells whether there may be something new since its last call.

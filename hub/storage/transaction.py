@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One open transaction; the queries in ``hub.storage.queries`` take it as first argument."""
+    """One open transaction; the queries in ``hub.storage.queries`` take it as first argument.
+
+    Args:
+        after_commit: what is done once it has committed, and not done when it is rolled back; by
+            name, so that what many steps of one write ask for is done once.
+        rouse: tells the workers of this process that there is work; for ``after_commit``.
+    """
 
     connection: sa.Connection
     writable: bool
+    after_commit: dict[str, Callable[[], None]] = field(default_factory=dict)
+    rouse: Callable[[], None] = lambda: None

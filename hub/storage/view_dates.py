@@ -39,15 +39,18 @@ def next_dates(now: int, last: int, in_millisecond: int, count: int) -> tuple[li
     Returns:
         The dates, and how many the millisecond of the last one holds now.
     """
-    dates = []
-    for _ in range(count):
+    dates: list[int] = []
+    while len(dates) < count:
         date = max(now, last + 1)
         if date // 1000 != last // 1000:
             in_millisecond = 0
         elif in_millisecond >= PER_MILLISECOND:
             date = (last // 1000 + 1) * 1000
             in_millisecond = 0
-        in_millisecond += 1
-        dates.append(date)
-        last = date
+        # All that the millisecond still holds, at once.
+        end = (date // 1000 + 1) * 1000
+        taken = min(count - len(dates), PER_MILLISECOND - in_millisecond, end - date)
+        dates.extend(range(date, date + taken))
+        in_millisecond += taken
+        last = date + taken - 1
     return dates, in_millisecond

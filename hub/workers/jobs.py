@@ -22,17 +22,28 @@ from federation.errors import PeerState
 from federation.transport.guarded_http import GuardedHttp
 from hub.exchange.publishing_collections import publish_collection
 from hub.node import Node
+from hub.peers.acknowledge import send_acks
+from hub.peers.gossip import gossip_with
 from hub.peers.names import check_names
+from hub.peers.node_updates import tell_documents
 from hub.peers.outbound import http_or_own
+from hub.peers.owed_acks import ACK
+from hub.peers.own_document import TELL
 from hub.peers.pull import pull_peer
+from hub.peers.push import PUSH, push_peer
+from hub.peers.rotate_keys import turn_keys
+from hub.peers.self_check import SELF_CHECK, check_own_feeds
+from hub.peers.standing import is_reading
+from hub.peers.tell import GOSSIP
 from hub.peers.wake import wake_peer
-from hub.storage.queries.jobs import Job, claim_jobs, finish_job
+from hub.storage.queries.jobs import Job, claim_jobs, finish_job, request_job
 from hub.storage.queries.peers import PeerRow, find_peer
 from schemas.errors import TocsinError
 from schemas.identifiers import NodeId
 
 PULL, WAKE, PUBLISH, NAMES = "pull", "wake", "publish", "names"
 NAMES_INTERVAL = timedelta(days=1)
+NO_ACKS_WAIT = timedelta(days=1)
 LEASE = timedelta(minutes=1)
 """Renewed while a job runs, so that the jobs of a process that was killed are soon free again."""
 WHOLE_LEASE = timedelta(minutes=10)
@@ -120,8 +131,38 @@ def _run_publish(turn: Turn) -> JobEnd:
 
 def _run_wake(turn: Turn) -> JobEnd:
     peer = turn.find_peer()
-    if peer is not None:
+    if peer is not None and peer.push_on:
+        # It cannot come and get what it would be woken for.
+        with turn.node.database.write(durable=False) as tx:
+            request_job(tx, PUSH, peer.node_id, turn.node.now())
+    elif peer is not None:
         wake_peer(turn.node, peer, http=turn.http)
+    return JobEnd(None)
+
+
+def _run_push(turn: Turn) -> JobEnd:
+    peer = turn.find_peer()
+    if peer is None or not peer.push_on:
+        return JobEnd(None)
+    outcome = push_peer(turn.node, peer, http=turn.http, is_stopping=turn.is_stopping)
+    if outcome.error is not None:
+        return _failed(turn.job, outcome.error, turn.jitter)
+    return JobEnd(timedelta(0) if outcome.unfinished else None)
+
+
+def _run_self_check(turn: Turn) -> JobEnd:
+    standing = check_own_feeds(turn.node, http=turn.http).standing
+    if standing.hold is None and not standing.unheard:
+        return JobEnd(None)
+    # Who was not heard in a doubt is asked again, less and less often; each pull asks as well.
+    return JobEnd(next_delay(turn.job.attempts + 1, turn.jitter()), "E_SELF_CHECK")
+
+
+def _run_tell(turn: Turn) -> JobEnd:
+    peer = turn.find_peer()
+    if peer is not None and is_reading(peer):
+        tell_documents(turn.node, peer, http=turn.http)
+        turn_keys(turn.node)
     return JobEnd(None)
 
 
@@ -131,6 +172,12 @@ def _run_names(turn: Turn) -> JobEnd:
         return JobEnd(None)
     check_names(turn.node, peer)
     return JobEnd(NAMES_INTERVAL * (1 + PULL_SPREAD * (2 * turn.jitter() - 1)))
+
+
+def _run_gossip(turn: Turn) -> JobEnd:
+    peer = turn.find_peer()
+    told = None if peer is None else gossip_with(turn.node, peer, http=turn.http)
+    return JobEnd(timedelta(0) if told is not None and told.unfinished else None)
 
 
 def _run_pull(turn: Turn) -> JobEnd:
@@ -146,8 +193,32 @@ def _run_pull(turn: Turn) -> JobEnd:
     return JobEnd(pull_wait(turn.node, turn.jitter()))
 
 
+def _run_ack(turn: Turn) -> JobEnd:
+    peer = turn.find_peer()
+    if peer is None or not is_reading(peer):
+        return JobEnd(None)
+    try:
+        send_acks(turn.node, peer, http=turn.http)
+    except PeerState as refused:
+        if refused.code != "E_NOT_FOUND":
+            raise
+        # A node of release 0.1 takes no acks; what it is owed waits until it does.
+        return JobEnd(NO_ACKS_WAIT, refused.code)
+    return JobEnd(None)
+
+
 RUNNERS: Mapping[str, Callable[[Turn], JobEnd]] = MappingProxyType(
-    {PULL: _run_pull, WAKE: _run_wake, PUBLISH: _run_publish, NAMES: _run_names}
+    {
+        PULL: _run_pull,
+        WAKE: _run_wake,
+        PUSH: _run_push,
+        GOSSIP: _run_gossip,
+        PUBLISH: _run_publish,
+        SELF_CHECK: _run_self_check,
+        NAMES: _run_names,
+        TELL: _run_tell,
+        ACK: _run_ack,
+    }
 )
 """What is done in a job of each kind."""
 KINDS = tuple(RUNNERS)

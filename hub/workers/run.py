@@ -3,11 +3,12 @@
 Invariants:
 * one pull and one wake-up at a time for a peer: the queue has one row for each, and the lease
   keeps other threads and processes off;
-* pulls and wake-ups have lanes of their own, so that peers that do not answer wake-ups cannot
-  hold up the pulls; every request ends in half a minute (``GuardedHttp``), so that a lane full of
-  hanging peers empties by itself;
-* no busy loop: the queue is looked at ten times a second at most, and only when the database has
-  changed or something has become due; between that the thread sleeps;
+* each kind has lanes of its own, so that peers that do not answer wake-ups cannot hold up the
+  pulls; slow peers stand aside and share (``lanes``), and every request ends in half a minute
+  (``GuardedHttp``), so that a lane full of hanging peers empties by itself;
+* no busy loop: the queue is looked at when a write of this process has asked for work, else only
+  when the database has changed (another process, such as a command) or something has become due,
+  50 times a second at most; between that the thread sleeps;
 * stopping lets the jobs in hand end; what does not is claimed again when its lease has ended.
 """
 
@@ -18,21 +19,34 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from federation.transport.guarded_http import GuardedHttp
 from hub.node import Node
 from hub.peers.outbound import open_http
+from hub.peers.owed_acks import ACK
+from hub.peers.own_document import TELL
+from hub.peers.push import PUSH
+from hub.peers.self_check import SELF_CHECK, begin_self_check
+from hub.peers.tell import GOSSIP
 from hub.storage.queries.jobs import Job, claim_jobs, next_due, renew_leases
 from hub.workers.jobs import KINDS, LEASE, NAMES, PUBLISH, PULL, WAKE, run_job
+from hub.workers.lanes import SLICE_SECONDS, SLOW_AFTER_SECONDS, Lane, Room
 from hub.workers.schedule import plan_work
 from schemas.errors import TocsinError
 
-LANES: Mapping[str, int] = MappingProxyType({PULL: 8, WAKE: 4, PUBLISH: 1, NAMES: 1})
+LANES: Mapping[str, int] = MappingProxyType(
+    {SELF_CHECK: 1, PULL: 8, WAKE: 4, PUSH: 4, GOSSIP: 2, PUBLISH: 1, NAMES: 1, TELL: 4, ACK: 2}
+)
 """How many jobs of a kind run at once in this process."""
-LOOK_SECONDS = 0.1
+SLOW_LANES: Mapping[str, int] = MappingProxyType({PULL: 4, PUSH: 2})
+"""How many slow ones run beside them."""
+LOOK_SECONDS = 0.02
+BLIND_LOOK_SECONDS = 0.1
+"""Where each look is a query, because the database does not say whether it has changed, and where
+all that can be done is done."""
 PLAN_SECONDS = 20.0
 STOP_SECONDS = 35.0
 """A little more than the longest request."""
@@ -47,6 +61,8 @@ class Worker:
         node: whose jobs.
         lanes: how many jobs of each kind run at once.
         jitter: gives numbers from 0 to 1; spreads what would else happen at one moment.
+        slow_after: seconds after which a job stands aside.
+        time_slice: seconds after which one that keeps others waiting makes room.
     """
 
     def __init__(
@@ -55,13 +71,18 @@ class Worker:
         *,
         lanes: Mapping[str, int] = LANES,
         jitter: Callable[[], float] = random.random,
+        slow_after: float = SLOW_AFTER_SECONDS,
+        time_slice: float = SLICE_SECONDS,
     ) -> None:
         self._node = node
-        self._lanes = dict(lanes)
+        self._slice = time_slice
+        self._lanes = {
+            kind: Lane(width, SLOW_LANES.get(kind, 0), slow_after=slow_after)
+            for kind, width in lanes.items()
+        }
         self._jitter = jitter
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._running: dict[str, dict[Future[None], Job]] = {kind: {} for kind in lanes}
 
     def start(self) -> None:
         """Begin to work in a thread of its own."""
@@ -76,19 +97,27 @@ class Worker:
 
     def run(self) -> None:
         """Work until ``stop`` is called from another thread."""
-        pool = ThreadPoolExecutor(sum(self._lanes.values()), thread_name_prefix="tocsin-job")
+        threads = sum(lane.threads for lane in self._lanes.values())
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="tocsin-job")
         # A clock that only decides when to look is not the node's clock.
         look = Look(self._node)
-        with open_http(self._node) as http:
+        has_begun = False
+        database = self._node.database
+        pause = LOOK_SECONDS if database.tells_changes else BLIND_LOOK_SECONDS
+        with open_http(self._node) as http, database.work_asked_for() as asked:
             while not self._stopping.is_set():
                 try:
+                    if not has_begun:
+                        begin_self_check(self._node)
+                        has_begun = True
                     self._plan_when_due(look)
                     if look.is_worthwhile(self._node.now()):
                         look.due = self._start_due(pool, http)
                 except TocsinError as error:
                     # The database is busy or away; nothing is lost, the queue is a table.
                     _log.warning("the queue cannot be read: %s", error)
-                self._stopping.wait(LOOK_SECONDS)
+                asked.wait(pause)
+                asked.clear()
             self._finish(pool)
 
     def _plan_when_due(self, look: Look) -> None:
@@ -100,41 +129,59 @@ class Worker:
     def _start_due(self, pool: ThreadPoolExecutor, http: GuardedHttp) -> datetime | None:
         """Claim what is due and fits into the lanes; return when to look again by the clock."""
         now = self._node.now()
-        for kind, width in self._lanes.items():
-            self._running[kind] = self._in_hand(kind)
-            free = width - len(self._running[kind])
-            with self._node.database.read() as tx:
-                due = next_due(tx, (kind,), now)
-            if due is None or due > now or free <= 0:
-                continue
-            with self._node.database.write(durable=False) as tx:
-                jobs = claim_jobs(tx, now, LEASE, free, (kind,))
-            for job in jobs:
-                self._running[kind][self._submit(pool, job, http)] = job
         with self._node.database.read() as tx:
-            return next_due(tx, KINDS, now)
+            due = next_due(tx, KINDS, now)
+        is_due = due is not None and due <= now
+        for kind, lane in self._lanes.items():
+            lane.is_crowded = is_due and self._is_due(kind, now)
+            room = lane.room()
+            if not lane.is_crowded or not (room.quick or room.slow):
+                continue
+            for job in self._claim(kind, lane, room, now):
+                lane.begin(pool.submit(self._work, job, lane, http), job)
+            lane.is_crowded = self._is_due(kind, now)
+        if not is_due:
+            return due
+        with self._node.database.read() as tx:
+            due = next_due(tx, KINDS, now)
+        # What is due still has no room in its lane: whatever ends there is a change to be seen.
+        return None if due is None else max(due, now + timedelta(seconds=BLIND_LOOK_SECONDS))
 
-    def _submit(self, pool: ThreadPoolExecutor, job: Job, http: GuardedHttp) -> Future[None]:
-        return pool.submit(
-            run_job,
-            self._node,
-            job,
-            http=http,
-            jitter=self._jitter,
-            is_stopping=self._stopping.is_set,
-        )
+    def _is_due(self, kind: str, now: datetime) -> bool:
+        with self._node.database.read() as tx:
+            due = next_due(tx, (kind,), now)
+        return due is not None and due <= now
 
-    def _in_hand(self, kind: str) -> dict[Future[None], Job]:
-        return {work: job for work, job in self._running[kind].items() if not work.done()}
+    def _claim(self, kind: str, lane: Lane, room: Room, now: datetime) -> tuple[Job, ...]:
+        slow = lane.slow_subjects()
+        with self._node.database.write(durable=False) as tx:
+            jobs = claim_jobs(tx, now, LEASE, room.quick, (kind,), without=slow)
+            if slow:
+                jobs += claim_jobs(tx, now, LEASE, room.slow, (kind,), only=slow)
+        return jobs
+
+    def _work(self, job: Job, lane: Lane, http: GuardedHttp) -> None:
+        """Run a job in a thread of the pool."""
+        begun = time.monotonic()
+
+        def is_stopping() -> bool:
+            late = lane.is_crowded and time.monotonic() - begun > self._slice
+            return late or self._stopping.is_set()
+
+        try:
+            run_job(self._node, job, http=http, jitter=self._jitter, is_stopping=is_stopping)
+        finally:
+            lane.note_duration(job, time.monotonic() - begun)
 
     def _renew(self) -> None:
-        jobs = [job for kind in self._lanes for job in self._in_hand(kind).values()]
+        jobs = [job for lane in self._lanes.values() for job in lane.in_hand().values()]
         if jobs:
             with self._node.database.write(durable=False) as tx:
                 renew_leases(tx, jobs, self._node.now() + LEASE)
 
     def _finish(self, pool: ThreadPoolExecutor) -> None:
-        _, late = wait([work for kind in self._lanes for work in self._in_hand(kind)], STOP_SECONDS)
+        working = [work for lane in self._lanes.values() for work in lane.in_hand()]
+        _, late = wait(working, STOP_SECONDS)
         if late:
             _log.warning("%d jobs did not end in time; their leases will", len(late))
         pool.shutdown(wait=not late, cancel_futures=True)

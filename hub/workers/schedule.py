@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from hub.exchange.own_feeds import refresh_head
+from hub.exchange.own_feeds import ENDED, refresh_head
+from hub.exchange.relaying_again import relay_again
+from hub.exchange.releases import honour_releases
+from hub.monitoring.watch import watch_exchange
 from hub.node import Node
 from hub.peers.admit import is_reading
+from hub.peers.own_document import TELL, untold_peers
+from hub.peers.push import PUSH, has_news
+from hub.peers.rotate_keys import turn_keys
 from hub.storage.queries.feeds import FeedRow, list_feeds
 from hub.storage.queries.jobs import request_job, subjects_with_job
 from hub.storage.queries.peers import list_peers
@@ -22,8 +28,12 @@ HEAD_AGE = timedelta(hours=5)
 
 
 def plan_work(node: Node) -> None:
-    """Plan a pull for each peer that has none, and sign old heads anew."""
+    """Plan a pull for each peer that has none, sign old heads anew, and look for alarms."""
     now = node.now()
+    watch_exchange(node)
+    turn_keys(node)
+    relay_again(node)
+    honour_releases(node)
     with node.database.read() as tx:
         nothing_to_do = not _missing_jobs(tx, node) and not _old_heads(tx, now)
     if nothing_to_do:
@@ -38,13 +48,12 @@ def plan_work(node: Node) -> None:
 def _missing_jobs(tx: Transaction, node: Node) -> list[tuple[str, str]]:
     """List the jobs that every peer should always have and that some lack, by kind and subject."""
     kinds = (PULL, NAMES) if node.settings.resolver else (PULL,)
-    reading = [peer.node_id for peer in list_peers(tx) if is_reading(peer)]
-    return [
-        (kind, subject)
-        for kind in kinds
-        for subject in reading
-        if subject not in subjects_with_job(tx, kind)
-    ]
+    peers = [peer for peer in list_peers(tx) if is_reading(peer)]
+    wanted = [(kind, peer.node_id) for kind in kinds for peer in peers]
+    wanted += [(TELL, peer.node_id) for peer in untold_peers(tx, node)]
+    wanted += [(PUSH, peer.node_id) for peer in peers if peer.push_on and has_news(tx, peer)]
+    planned = {kind: subjects_with_job(tx, kind) for kind in (*kinds, TELL, PUSH)}
+    return [(kind, subject) for kind, subject in wanted if subject not in planned[kind]]
 
 
 def _old_heads(tx: Transaction, now: datetime) -> list[FeedRow]:
@@ -53,4 +62,6 @@ def _old_heads(tx: Transaction, now: datetime) -> list[FeedRow]:
         feed
         for feed in list_feeds(tx, own=True)
         if feed.state == "open" and feed.head_ts is not None and feed.head_ts < now - HEAD_AGE
+        # An epoch that ended while nothing could be signed is served again with a last head.
+        or (feed.state == ENDED and feed.head is None and feed.last_seq > 0)
     ]

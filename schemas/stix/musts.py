@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from functools import lru_cache
 from typing import Any, NoReturn
+
+import orjson
 
 from schemas.dns.extensions import EXTENSION_IDS, check_extension
 from schemas.errors import WireFormatError
@@ -76,9 +76,8 @@ def check_musts(value: Mapping[str, Any]) -> None:
         WireFormatError: ``E_SCHEMA``; the detail names the JSON path.
     """
     stix_type = value["type"]
-    known = stix_type in KNOWN_TYPES
     # (1) Dates that exist.
-    _check_instants(value, known)
+    holders = _check_instants(value, known=stix_type in KNOWN_TYPES)
     # (2) `modified` not before `created` (STIX 2.1 §3.2).
     if "modified" in value and value["modified"] != value.get("created"):
         _in_order(value, "created", "modified")
@@ -93,8 +92,9 @@ def check_musts(value: Mapping[str, Any]) -> None:
         _reject(*fault)
     # (5) No empty list at any depth (STIX 2.1 §2.10), extensions included (DNS 1). Of a type that
     # we do not know, only the common properties are ours to judge.
-    if known:
-        _check_lists(value)
+    for name, item in holders if _may_hold_empty_list(value) else ():
+        if _holds_empty_list(item):
+            _reject(f"$.{name}", "an empty list; leave the property out")
     # (6) Rules of single types.
     rule = _RULES.get(stix_type)
     if rule is not None:
@@ -114,20 +114,30 @@ def _reject(path: str, what: str) -> NoReturn:
     raise WireFormatError("E_SCHEMA", f"{path}: {what}")
 
 
-@lru_cache(maxsize=4096)
-def _instant(text: str) -> datetime:
-    return read_stix_time(text)
+def _check_instants(value: Mapping[str, Any], *, known: bool) -> list[tuple[str, Any]]:
+    """Check dates, and name on the same way the properties that could hold an empty list."""
+    if not known:
+        # Only the two common ones are surely timestamps there.
+        for name in ("created", "modified"):
+            if isinstance(value.get(name), str):
+                _check_instant(name, value[name])
+        return []
+    holders = []
+    for name, item in value.items():
+        kind = item.__class__
+        if kind is str:
+            if name in _INSTANTS:
+                _check_instant(name, item)
+        elif kind is list or kind is dict:
+            holders.append((name, item))
+    return holders
 
 
-def _check_instants(value: Mapping[str, Any], known: bool) -> None:
-    # In an unknown type only the two common ones are surely timestamps.
-    for name in _INSTANTS.intersection(value) if known else ("created", "modified"):
-        text = value.get(name)
-        if isinstance(text, str):
-            try:
-                _instant(text)
-            except WireFormatError as error:
-                _reject(f"$.{name}", error.detail)
+def _check_instant(name: str, text: str) -> None:
+    try:
+        read_stix_time(text)
+    except WireFormatError as error:
+        _reject(f"$.{name}", error.detail)
 
 
 def _in_order(value: Mapping[str, Any], first: str, last: str, *, strictly: bool = False) -> None:
@@ -136,7 +146,7 @@ def _in_order(value: Mapping[str, Any], first: str, last: str, *, strictly: bool
     # A cyber-observable may carry any custom value under these names.
     if not isinstance(value[first], str) or not isinstance(value[last], str):
         _reject(f"$.{last}", "is not a timestamp")
-    begin, end = _instant(value[first]), _instant(value[last])
+    begin, end = read_stix_time(value[first]), read_stix_time(value[last])
     if end < begin or (strictly and end == begin):
         _reject(f"$.{last}", f"{'not after' if strictly else 'before'} {first}")
 
@@ -177,11 +187,12 @@ def _selects(value: Mapping[str, Any], selector: str) -> bool:
     return True
 
 
-def _check_lists(value: Mapping[str, Any]) -> None:
-    for name, item in value.items():
-        kind = item.__class__
-        if (kind is list or kind is dict) and _holds_empty_list(item):
-            _reject(f"$.{name}", "an empty list; leave the property out")
+def _may_hold_empty_list(value: Mapping[str, Any]) -> bool:
+    """Tell whether it is worth looking: the writer is ten times as fast as the walk."""
+    try:
+        return b"[]" in orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return True
 
 
 def _holds_empty_list(value: Any) -> bool:

@@ -27,11 +27,14 @@ MAX_FOREIGN_PATTERN_BYTES = 65_536
 """For the languages that we only pass on: a YARA rule is longer than a STIX pattern."""
 MAX_PATTERN_DEPTH = 16
 
-_STRING = r"'(?:[^'\\]|\\['\\])*'"
+# Possessive: one way to read a string, and no step for each of its letters.
+_INSIDE = r"[^'\\]*+(?:\\['\\][^'\\]*+)*+"
+_STRING = rf"'{_INSIDE}'"
 _COMPARISON = rf"(?:domain-name|ipv4-addr|ipv6-addr|url):value *= *{_STRING}"
 _OBSERVATION = rf"\[ *{_COMPARISON}(?: +OR +{_COMPARISON})* *\]"
 _SIMPLE = re.compile(rf"{_OBSERVATION}(?: +OR +{_OBSERVATION})*")
-_PARTS = re.compile(r"(domain-name|ipv4-addr|ipv6-addr|url):value *= *'((?:[^'\\]|\\['\\])*)'")
+_PARTS = re.compile(rf"(domain-name|ipv4-addr|ipv6-addr|url):value *= *'({_INSIDE})'")
+_ONE_PART = re.compile(r"\[(domain-name|ipv4-addr|ipv6-addr|url):value = '([^'\\]*+)'\]")
 _ESCAPE = re.compile(r"\\(['\\])")
 _BRACKETS = re.compile(rf"{_STRING}|[()\[\]]")
 _VOCABULARY_WORD = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -80,7 +83,13 @@ def simple_observables(pattern: str) -> tuple[Observable, ...]:
     An empty answer means "not simple", never "matches nothing": a pattern with ``AND``, ``NOT``
     or a qualifier must not be exported as if it were a plain list.
     """
-    if len(pattern) > MAX_PATTERN_BYTES or not _SIMPLE.fullmatch(pattern):
+    if len(pattern) > MAX_PATTERN_BYTES:
+        return ()
+    # Nearly all that members share has this one form.
+    only = _ONE_PART.fullmatch(pattern)
+    if only is not None:
+        return (Observable(only[1], only[2]),)
+    if not _SIMPLE.fullmatch(pattern):
         return ()
     return tuple(
         Observable(kind, _ESCAPE.sub(r"\1", text) if "\\" in text else text)

@@ -38,7 +38,7 @@ def measure_exchange(home: Path, count: int) -> list[Figure]:
         b.stop()  # or the wake-up would pull before the clock is read
         published, publish_seconds = _timed(a, "publish", home / "names.txt", "--tlp", "green")
         pulled, pull_seconds = _timed(b, "pull", "alba")
-        floor = _floor_seconds(a.home, home / "floor.db")
+        floor = floor_seconds(a.home, home / "floor.db")
     objects = published["objects"]
     accepted = sum(row["accepted"] for row in pulled)
     return [
@@ -63,7 +63,8 @@ def _timed(node: Tocsin, *arguments: object) -> tuple[Any, float]:
     return document, time.perf_counter() - started
 
 
-def _floor_seconds(node: Path, scratch: Path) -> float:
+def floor_seconds(node: Path, scratch: Path) -> float:
+    """Verify, parse and insert all that a node has published, and nothing else."""
     with sqlite3.connect(node / "tocsin.db") as database:
         records = [bytes(row[0]) for row in database.execute("SELECT record FROM entries")]
         document = database.execute("SELECT dsse FROM node_documents").fetchone()[0]

@@ -24,8 +24,9 @@ def write_names(file: Path, count: int) -> str:
     """Write ``count`` names to a file; real ones where they are, and say which."""
     real = shared_data._SHARED / "data/maltrail/malware-domains-250k.txt.gz"
     if real.exists():
-        lines = gzip.decompress(real.read_bytes()).decode().splitlines()[:count]
-        file.write_text("\n".join(lines))
+        lines = gzip.decompress(real.read_bytes()).decode().splitlines()
+        # From the whole list, which is sorted: its first names are no typical ones.
+        file.write_text("\n".join(lines[:: max(1, len(lines) // count)][:count]))
         return "real names"
     numbers = random.Random(7)
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"

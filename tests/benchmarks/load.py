@@ -101,12 +101,16 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """A walk over a collection: how much came, and how long each page took."""
+    """A walk over a collection: how much came, and how long each page took.
+
+    ``cut_off`` says that the time was up before the last page.
+    """
 
     objects: int
     size: int
     page_seconds: tuple[float, ...]
     last_path: str = ""
+    cut_off: bool = False
 
 
 def add(target: Target, bodies: Sequence[bytes]) -> float:
@@ -121,8 +125,17 @@ def add(target: Target, bodies: Sequence[bytes]) -> float:
     return seconds
 
 
-def walk(target: Target, page: int = PAGE, keep: list[bytes] | None = None) -> Walked:
-    """Read a collection from its first page to its last; ``keep`` is given the pages."""
+def walk(
+    target: Target,
+    page: int = PAGE,
+    keep: list[bytes] | None = None,
+    longest: float = float("inf"),
+) -> Walked:
+    """Read a collection from its first page to its last; ``keep`` is given the pages.
+
+    Args:
+        longest: no page is begun after so many seconds.
+    """
     connection = Connection(target)
     objects = size = 0
     seconds = []
@@ -142,8 +155,10 @@ def walk(target: Target, page: int = PAGE, keep: list[bytes] | None = None) -> W
         if found is None:
             break
         following = f"&next={quote(found.group(1).decode(), safe='')}"
+        if sum(seconds) > longest:
+            break
     connection.close()
-    return Walked(objects, size, tuple(seconds), path)
+    return Walked(objects, size, tuple(seconds), path, cut_off=found is not None)
 
 
 def fetch(target: Target, paths: Sequence[str]) -> Walked:
@@ -174,8 +189,8 @@ def alternate(target: Target, paths: Sequence[str], times: int) -> list[list[flo
     return seconds
 
 
-def look_up(target: Target, stix_ids: Sequence[str]) -> list[float]:
-    """Get single objects by id; return the seconds of each."""
+def look_up(target: Target, stix_ids: Sequence[str], longest: float = float("inf")) -> list[float]:
+    """Get single objects by id, as many as come in time; return the seconds of each."""
     connection = Connection(target)
     seconds = []
     for stix_id in stix_ids:
@@ -184,6 +199,8 @@ def look_up(target: Target, stix_ids: Sequence[str]) -> list[float]:
         seconds.append(time.perf_counter() - started)
         assert status == 200, f"{target.name}: {status}"
         assert stix_id.encode() in bytes(body), f"{target.name} answered with another object"
+        if sum(seconds) > longest:
+            break
     connection.close()
     return seconds
 

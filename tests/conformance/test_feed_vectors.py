@@ -22,6 +22,7 @@ from federation.feeds.content import (
     read_inner_content,
 )
 from federation.feeds.entry import OpenedEntry, open_entry
+from federation.feeds.forks import read_fork_proof
 from federation.feeds.heads import (
     decide_end,
     decide_relay_page,
@@ -32,6 +33,7 @@ from federation.feeds.heads import (
 )
 from federation.feeds.ownership import PROVEN, claim_strength
 from federation.feeds.printed_labels import check_printed
+from federation.feeds.relay_proofs import read_relay_proof
 from federation.feeds.writing import entry_payload
 from federation.identity.node_document import PinnedNode, pin_chain
 from federation.signing.signer import SeedSigner, seal
@@ -135,6 +137,24 @@ def test_the_fork_is_a_fork(vectors: dict[str, Any], origin: PinnedNode) -> None
         _step(state, fork)
     assert caught.value.code == "E_FORK"
     assert caught.value.params["contradicts"] == 2
+
+
+def test_the_fork_is_a_proof_for_anybody(vectors: dict[str, Any], origin: PinnedNode) -> None:
+    other = vectors["fork_of_seq_2"]
+    for held in (vectors["entries"][1]["envelope"], vectors["head"]["envelope"]):
+        value = {"type": "fork", "a": held, "b": other}
+        proof = read_fork_proof(value, origin)
+        assert (str(proof.feed), proof.seq) == (vectors["feed"], 2)
+        assert proof.to_json() == value
+
+
+def test_the_relay_proof(
+    vectors: dict[str, Any], origin: PinnedNode, reader: PinnedNode
+) -> None:
+    value = vectors["more"]["relay_proof"]
+    proof = read_relay_proof(value, relay=reader, origin=origin)
+    assert proof.relay == reader.node_id
+    assert proof.to_json() == value
 
 
 def test_the_head_closes_the_chain(vectors: dict[str, Any], origin: PinnedNode) -> None:

@@ -75,7 +75,7 @@ class SqliteBed:
 
 @dataclass(frozen=True)
 class PostgresBed:
-    """A home whose keys all trials share, and a database of which they get copies."""
+    """A home and a database, of which each trial gets copies."""
 
     home: Path
     url: str
@@ -85,7 +85,9 @@ class PostgresBed:
         copied = f"{base.database}_{name}"
         self._run(f'CREATE DATABASE "{copied}" TEMPLATE "{base.database}"')
         url = base.set(database=copied).render_as_string(hide_password=False)
-        return {"home": str(self.home), "database_url": url}
+        # The home too: its marker counts along with one database and doubts every other.
+        home = shutil.copytree(self.home, self.home.with_name(f"{self.home.name}-{name}"))
+        return {"home": str(home), "database_url": url}
 
     def clear(self, place: Place) -> None:
         self._run(f'DROP DATABASE "{make_url(place["database_url"]).database}" WITH (FORCE)')

@@ -138,6 +138,12 @@ def test_derived_ids_are_uuid5_under_the_fixed_namespace():
     assert stix_type_of(own) == "indicator"
 
 
+@given(st.text())
+def test_any_name_gives_the_uuid5_of_the_standard_library(name):
+    namespace = uuid.uuid5(NAMESPACE, f"node:{NODE}")
+    assert own_stix_id(NODE, "x", name) == f"x--{uuid.uuid5(namespace, f'x:{name}')}"
+
+
 def test_two_nodes_never_own_one_id():
     other = NodeId("a" * 52)
     assert own_stix_id(NODE, "report", "x" * 12) != own_stix_id(other, "report", "x" * 12)

@@ -159,6 +159,34 @@ def test_what_is_accepted_both_other_parsers_accept_with_the_same_value(data):
     assert orjson.loads(data) == value
 
 
+def depth_by_walking(text: str) -> int:
+    """Count open brackets letter by letter; strings with their escapes hold none."""
+    depth = deepest = at = 0
+    while at < len(text):
+        if text[at] == '"':
+            at += 1
+            while at < len(text) and text[at] != '"':
+                at += 2 if text[at] == "\\" else 1
+        depth += (text[at : at + 1] in ("[", "{")) - (text[at : at + 1] in ("]", "}"))
+        deepest = max(deepest, depth)
+        at += 1
+    return deepest
+
+
+@pytest.mark.parametrize("letters", ['[]{}"a', '[[{{""a', '[[{{""\\a'])
+def test_the_depth_is_that_of_the_brackets_outside_of_strings(letters):
+    @given(st.text(letters, max_size=80))
+    def check(text):
+        try:
+            strict_json._check_depth(text.encode())
+        except WireFormatError:
+            assert depth_by_walking(text) > MAX_DEPTH
+        else:
+            assert depth_by_walking(text) <= MAX_DEPTH
+
+    check()
+
+
 @given(FRAGMENTS.map(str.encode) | VALUES.map(dump))
 def test_the_fast_way_gives_what_the_slow_way_gives(data):
     try:

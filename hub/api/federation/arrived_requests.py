@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 
 from hub.api.dependencies import CurrentNode
 from hub.peers.authenticate import ArrivedRequest, authenticate_peer
+from hub.peers.wire_version import require_common_version
 from hub.storage.queries.peers import PeerRow
 
 
@@ -37,4 +38,14 @@ def signing_peer(node: CurrentNode, arrived: Arrived) -> PeerRow:
     return authenticate_peer(node, arrived)
 
 
-SigningPeer = Annotated[PeerRow, Depends(signing_peer)]
+def agreeing_peer(node: CurrentNode, arrived: Arrived) -> PeerRow:
+    """Find the peer that signed this request and that speaks a version of ours.
+
+    All but node documents needs it: by these the two find out that they understand each other.
+    """
+    peer = signing_peer(node, arrived)
+    require_common_version(node, peer)
+    return peer
+
+
+SigningPeer = Annotated[PeerRow, Depends(agreeing_peer)]

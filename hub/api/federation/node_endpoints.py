@@ -8,7 +8,10 @@ from hub.api.dependencies import CurrentNode
 from hub.api.federation.arrived_requests import Arrived, SigningPeer, signing_peer
 from hub.exchange import serve_feeds
 from hub.peers import node_documents
+from hub.peers.acknowledge import accept_acks
 from hub.peers.admit import admit_joiner
+from hub.peers.admit_evidence import admit_evidence
+from hub.peers.node_updates import accept_documents
 from hub.peers.wake import accept_wake
 from schemas.strict_json import write_json
 
@@ -32,6 +35,12 @@ def get_node(node: CurrentNode, arrived: Arrived, request: Request) -> Response:
     return _json(serve_feeds.find_document_of_other(node, peer, asked.node_id, asked.version))
 
 
+@router.post("/federation/v1/node")
+def post_node(node: CurrentNode, arrived: Arrived) -> Response:
+    """Take in newer documents of the peer that posts them, signed also by a key they name."""
+    return _json(write_json({"version": accept_documents(node, arrived)}))
+
+
 @router.get("/federation/v1/heads")
 def get_heads(node: CurrentNode, peer: SigningPeer, feed: str | None = None) -> Response:
     """Get the newest heads held, of all that this peer may know of or of one feed."""
@@ -42,6 +51,20 @@ def get_heads(node: CurrentNode, peer: SigningPeer, feed: str | None = None) -> 
 def post_wake(node: CurrentNode, peer: SigningPeer, arrived: Arrived) -> Response:
     """Take in a wake-up: signed heads, and never a URL."""
     accept_wake(node, peer, arrived.body or b"")
+    return _json(b"{}", status=202)
+
+
+@router.post("/federation/v1/evidence")
+def post_evidence(node: CurrentNode, peer: SigningPeer, arrived: Arrived) -> Response:
+    """Take in proofs of misbehaviour; one that does not hold is 422 and nothing is stored."""
+    admit_evidence(node, peer, arrived.body or b"")
+    return _json(b"{}", status=202)
+
+
+@router.post("/federation/v1/acks")
+def post_acks(node: CurrentNode, peer: SigningPeer, arrived: Arrived) -> Response:
+    """Take in what this peer confirms of entries that it reads here."""
+    accept_acks(node, peer, arrived.body or b"")
     return _json(b"{}", status=202)
 
 

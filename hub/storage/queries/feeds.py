@@ -13,7 +13,10 @@ from hub.storage.tables.feeds import ENTRIES, FEEDS
 from hub.storage.transaction import Transaction
 from schemas.identifiers import ZERO_HASH, EntryHash, FeedName, NodeId
 
-_IN_LIST = 500
+STUB = "stub"
+"""The state of an entry whose bytes its origin took back: a stub stands in its place."""
+UNLINKED = "STUB_UNLINKED"
+"""The code of a stub before another one: nothing that is signed names its hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,19 @@ class FeedRow:
     head: bytes | None
     head_seq: int
     head_ts: datetime | None
+    pending_seq: int = 0
+    acked_seq: int = 0
+    held_since: datetime | None = None
 
     @property
     def name(self) -> FeedName:
         """The feed's name in its parts."""
         return FeedName(self.node_id, self.audience, self.epoch)
+
+    @property
+    def cursor(self) -> int:
+        """How far the feed was read: what waits behind a stub is read, but not taken yet."""
+        return max(self.last_seq, self.pending_seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,22 @@ def find_feed(tx: Transaction, feed: FeedName) -> FeedRow | None:
     return None if row is None else _feed(row)
 
 
+def feeds_unconfirmed(tx: Transaction) -> tuple[FeedRow, ...]:
+    """List the feeds of others of which more is held than was confirmed, ordered by name."""
+    rows = tx.connection.execute(
+        sa.select(FEEDS)
+        .where(FEEDS.c.own == sa.false(), FEEDS.c.last_seq > FEEDS.c.acked_seq)
+        .order_by(FEEDS.c.feed)
+    )
+    return tuple(_feed(row) for row in rows)
+
+
+def feed_of_row(tx: Transaction, feed_row: int) -> FeedRow | None:
+    """Find a feed by its number."""
+    row = tx.connection.execute(sa.select(FEEDS).where(FEEDS.c.feed_row == feed_row)).one_or_none()
+    return None if row is None else _feed(row)
+
+
 def find_feed_of_collection(tx: Transaction, collection_id: str) -> FeedRow | None:
     """Find a feed by its TAXII collection id."""
     row = tx.connection.execute(
@@ -89,6 +116,16 @@ def list_feeds(tx: Transaction, *, own: bool | None = None) -> tuple[FeedRow, ..
     if own is not None:
         statement = statement.where(FEEDS.c.own == own)
     return tuple(_feed(row) for row in tx.connection.execute(statement))
+
+
+def feeds_of_audience(tx: Transaction, node_id: NodeId, audience: str) -> tuple[FeedRow, ...]:
+    """List the feeds of a node to one audience, the earlier epoch first."""
+    rows = tx.connection.execute(
+        sa.select(FEEDS)
+        .where(FEEDS.c.node_id == node_id, FEEDS.c.audience == audience)
+        .order_by(FEEDS.c.epoch)
+    )
+    return tuple(_feed(row) for row in rows)
 
 
 def create_feed(tx: Transaction, feed: FeedName, *, own: bool) -> FeedRow:
@@ -150,12 +187,14 @@ def records_after(
 
 
 def entry_hashes(tx: Transaction, feed_row: int, seqs: Sequence[int]) -> dict[int, EntryHash]:
-    """Find the hashes that we hold at the given seqs."""
+    """Find the hashes that we hold at the given seqs, as far as something signed names them."""
     if not seqs:
         return {}
     rows = tx.connection.execute(
         sa.select(ENTRIES.c.seq, ENTRIES.c.hash).where(
-            ENTRIES.c.feed_row == feed_row, ENTRIES.c.seq.in_(seqs)
+            ENTRIES.c.feed_row == feed_row,
+            ENTRIES.c.seq.in_(seqs),
+            sa.or_(ENTRIES.c.code.is_(None), ENTRIES.c.code != UNLINKED),
         )
     )
     return {r.seq: EntryHash(r.hash) for r in rows}
@@ -173,24 +212,73 @@ def find_entry(tx: Transaction, feed_row: int, seq: int) -> EntryRow | None:
     return EntryRow(**values)
 
 
+def entries_of_kinds(tx: Transaction, feed_row: int, kinds: Sequence[str]) -> list[EntryRow]:
+    """List the entries of some kinds in a feed, ascending."""
+    rows = tx.connection.execute(
+        sa.select(ENTRIES)
+        .where(ENTRIES.c.feed_row == feed_row, ENTRIES.c.kind.in_(kinds))
+        .order_by(ENTRIES.c.seq)
+    )
+    return [EntryRow(**{**row._mapping, "record": bytes(row.record)}) for row in rows]  # noqa: SLF001
+
+
+def rejected_entries(
+    tx: Transaction,
+    limit: int,
+    *,
+    origin: NodeId | None = None,
+    code: str | None = None,
+    since: datetime | None = None,
+    after: tuple[int, int] | None = None,
+) -> list[EntryRow]:
+    """List entries of others whose content was rejected.
+
+    Args:
+        since: only those received later, the newest first.
+        after: only those behind this feed row and seq, ascending.
+    """
+    statement = (
+        sa.select(ENTRIES)
+        .join(FEEDS, FEEDS.c.feed_row == ENTRIES.c.feed_row)
+        # In words, so that SQLite sees that the index of the few rejected ones is enough.
+        .where(sa.text("entries.state = 'rejected'"), FEEDS.c.own == sa.false())
+        .limit(limit)
+    )
+    if origin is not None:
+        statement = statement.where(FEEDS.c.node_id == origin)
+    if code is not None:
+        statement = statement.where(ENTRIES.c.code == code)
+    if since is not None:
+        newest = (ENTRIES.c.received_at.desc(), ENTRIES.c.feed_row, ENTRIES.c.seq)
+        statement = statement.where(ENTRIES.c.received_at >= since).order_by(*newest)
+    if after is not None:
+        feed_row, seq = after
+        behind = sa.or_(
+            ENTRIES.c.feed_row > feed_row, (ENTRIES.c.feed_row == feed_row) & (ENTRIES.c.seq > seq)
+        )
+        statement = statement.where(behind).order_by(ENTRIES.c.feed_row, ENTRIES.c.seq)
+    rows = tx.connection.execute(statement)
+    return [EntryRow(**{**row._mapping, "record": bytes(row.record)}) for row in rows]  # noqa: SLF001
+
+
+def update_entry(tx: Transaction, feed_row: int, seq: int, **values: object) -> None:
+    """Change columns of an entry."""
+    tx.connection.execute(
+        ENTRIES.update()
+        .where(ENTRIES.c.feed_row == feed_row, ENTRIES.c.seq == seq)
+        .values(**values)
+    )
+
+
 def find_entry_of_hash(tx: Transaction, entry_hash: EntryHash) -> EntryRow | None:
-    """Find an entry by its hash."""
+    """Find an entry by its hash; a stub is only said to have it, so it comes last."""
     row = tx.connection.execute(
-        sa.select(ENTRIES.c.feed_row, ENTRIES.c.seq).where(ENTRIES.c.hash == entry_hash)
+        sa.select(ENTRIES.c.feed_row, ENTRIES.c.seq)
+        .where(ENTRIES.c.hash == entry_hash)
+        .order_by(ENTRIES.c.state == STUB, ENTRIES.c.feed_row, ENTRIES.c.seq)
+        .limit(1)
     ).one_or_none()
     return None if row is None else find_entry(tx, row.feed_row, row.seq)
-
-
-def blank_records(tx: Transaction, feed_row: int, seqs: Sequence[int]) -> None:
-    """Delete the bytes of erased entries; their hashes stay, for the chain."""
-    for start in range(0, len(seqs), _IN_LIST):
-        tx.connection.execute(
-            ENTRIES.update()
-            .where(
-                ENTRIES.c.feed_row == feed_row, ENTRIES.c.seq.in_(seqs[start : start + _IN_LIST])
-            )
-            .values(record=b"")
-        )
 
 
 def count_entries(tx: Transaction, *, state: str | None = None) -> int:

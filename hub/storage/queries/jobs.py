@@ -9,7 +9,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -44,6 +44,7 @@ def request_job(
         hurry: also end a wait after failures. Without it the wait stands, since asking often
             must not turn into trying often; what ended is a sign that the other side is back.
     """
+    tx.after_commit["work"] = tx.rouse
     row = tx.connection.execute(
         sa.select(JOBS).where(JOBS.c.kind == kind, JOBS.c.subject == subject)
     ).one_or_none()
@@ -71,12 +72,26 @@ def request_job(
 
 
 def claim_jobs(
-    tx: Transaction, now: datetime, lease: timedelta, limit: int, kinds: Sequence[str]
+    tx: Transaction,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    kinds: Sequence[str],
+    *,
+    only: Collection[str] | None = None,
+    without: Collection[str] = (),
 ) -> tuple[Job, ...]:
-    """Claim due jobs under a lease; one that another holds is passed over."""
+    """Claim due jobs under a lease; one that another holds is passed over.
+
+    Args:
+        only: of these subjects alone, a few hundred at most.
+        without: of none of these.
+    """
+    chosen = [JOBS.c.subject.in_(only)] if only is not None else []
+    chosen += [JOBS.c.subject.not_in(without)] if without else []
     rows = tx.connection.execute(
         sa.select(JOBS)
-        .where(JOBS.c.kind.in_(kinds), JOBS.c.next_attempt_at <= now, _is_free(now))
+        .where(JOBS.c.kind.in_(kinds), JOBS.c.next_attempt_at <= now, _is_free(now), *chosen)
         .order_by(JOBS.c.next_attempt_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -118,6 +133,8 @@ def finish_job(
     if row is None or row.fence != job.fence:
         return False
     asked_again = row.again > 0 and error is None
+    if asked_again:
+        tx.after_commit["work"] = tx.rouse
     if next_at is None and not asked_again:
         tx.connection.execute(JOBS.delete().where(JOBS.c.job_id == job.job_id))
         return True

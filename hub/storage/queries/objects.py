@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from hub.storage.dialects import to_micros
 from hub.storage.queries.counters import claim_numbers
+from hub.storage.queries.known_ids import held_among
 from hub.storage.queries.row_inserts import insert_rows
 from hub.storage.tables.feeds import FEEDS
 from hub.storage.tables.objects import CARRIED, OBJECTS
@@ -43,6 +44,12 @@ class ObjectRow:
     published_at: datetime
     received_at: datetime
     visible_at: datetime | None = None
+    released_tlp: int | None = None
+
+    @property
+    def shown_tlp(self) -> int:
+        """The label by which readers here find it: its own, or what its origin released it to."""
+        return self.tlp if self.released_tlp is None else self.released_tlp
 
     def follows(self, earlier: ObjectRow) -> bool:
         """Tell whether this is a later version; what has no versions follows nothing."""
@@ -81,37 +88,42 @@ def claim_object_rows(tx: Transaction, count: int) -> int:
 
 def store_objects(tx: Transaction, objects: Sequence[tuple[ObjectRow, bytes]]) -> None:
     """Store versions with their content."""
-    _insert(tx, [(row.object_row, *_stored(row), content) for row, content in objects])
+    _insert(tx, [row.object_row for row, _ in objects], objects)
 
 
 def store_new_objects(tx: Transaction, objects: Sequence[tuple[ObjectRow, bytes]]) -> int:
     """Store versions under fresh numbers, in their order; return the first number."""
     first = claim_object_rows(tx, len(objects))
-    _insert(
-        tx,
-        [(first + place, *_stored(row), content) for place, (row, content) in enumerate(objects)],
-    )
+    _insert(tx, range(first, first + len(objects)), objects)
     return first
 
 
-def _insert(tx: Transaction, rows: list[tuple[object, ...]]) -> None:
-    insert_rows(tx, OBJECTS, ("object_row", *_PLAIN, *_INSTANTS, "content"), rows)
+def _insert(
+    tx: Transaction, numbers: Sequence[int], objects: Sequence[tuple[ObjectRow, bytes]]
+) -> None:
+    micros_of = _Micros().__getitem__
+    insert_rows(
+        tx,
+        OBJECTS,
+        ("object_row", *_PLAIN, *_INSTANTS, "content"),
+        [
+            (number, *_plain_of(row), *map(micros_of, _instants_of(row)), content)
+            for number, (row, content) in zip(numbers, objects, strict=True)
+        ],
+    )
 
 
-def _stored(row: ObjectRow) -> Iterator[object]:
-    """Return all but the number, as the columns hold it."""
-    yield from _plain_of(row)
-    for instant in _instants_of(row):
-        yield None if instant is None else to_micros(instant)
+class _Micros(dict[datetime | None, int | None]):
+    """Instants as the columns hold them, each counted once: a batch has most in common."""
+
+    def __missing__(self, at: datetime | None) -> int | None:
+        self[at] = None if at is None else to_micros(at)
+        return self[at]
 
 
 def store_carried(tx: Transaction, links: Sequence[tuple[int, int, int]]) -> None:
     """Store which entry ``(feed_row, seq)`` carried which object row."""
-    if links:
-        tx.connection.execute(
-            CARRIED.insert(),
-            [{"feed_row": f, "seq": s, "object_row": o} for f, s, o in links],
-        )
+    insert_rows(tx, CARRIED, ("feed_row", "seq", "object_row"), list(links))
 
 
 def claims_of(tx: Transaction, stix_ids: Iterable[str]) -> dict[str, list[ObjectRow]]:
@@ -121,9 +133,12 @@ def claims_of(tx: Transaction, stix_ids: Iterable[str]) -> dict[str, list[Object
     """
     found: dict[str, list[ObjectRow]] = {}
     for chunk in in_chunks(stix_ids):
+        held = held_among(tx, chunk)
+        if not held:
+            continue
         rows = tx.connection.execute(
             sa.select(*_COLUMNS)
-            .where(OBJECTS.c.stix_id.in_(chunk))
+            .where(OBJECTS.c.stix_id.in_(held))
             .order_by(OBJECTS.c.version_at.nulls_first(), OBJECTS.c.object_row)
         )
         for row in rows:

@@ -36,6 +36,11 @@ class PeerRow:
     last_error_detail: str | None = None
     last_error_at: datetime | None = None
     failures: int = 0
+    push_on: bool = False
+    pushed_at: datetime | None = None
+    own_heads_at: datetime | None = None
+    introduced: bool = False
+    page_limit: int | None = None
 
 
 def _peer(row: sa.Row[tuple[object, ...]]) -> PeerRow:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 
 import sqlalchemy as sa
 
 from hub.storage.dialects import to_micros
 from hub.storage.queries.counters import claim_numbers
+from hub.storage.queries.known_ids import shown_among
 from hub.storage.queries.objects import in_chunks
 from hub.storage.queries.row_inserts import insert_rows
 from hub.storage.tables.objects import OBJECTS, VIEW_ROWS, VIEWS
@@ -113,11 +115,12 @@ def add_rows_to_each(
     given: dict[int, list[int]] = {view_id: [] for view_id in shown}
     moved: list[dict[str, int]] = []
     places: list[tuple[int, int, int, bool]] = []
+    at = to_micros(now) + LEAD
     for view_id, last, held in clocks:
         rows = shown[view_id]
-        dates, in_millisecond = next_dates(to_micros(now) + LEAD, last, held, len(rows))
+        dates, in_millisecond = next_dates(at, last, held, len(rows))
         given[view_id] = dates
-        places += [(view_id, date, row, True) for date, row in zip(dates, rows, strict=True)]
+        places += zip(repeat(view_id, len(rows)), dates, rows, repeat(True, len(rows)), strict=True)
         moved.append({"of": view_id, "last": dates[-1], "held": in_millisecond})
     if moved:
         insert_rows(tx, VIEW_ROWS, ("view_id", "date_added", "object_row", "latest"), places)
@@ -128,9 +131,16 @@ def add_rows_to_each(
 def placements_of(
     tx: Transaction, collection_id: str, stix_ids: Iterable[str]
 ) -> dict[str, list[Placement]]:
-    """Find where the given ids stand in the views of a collection."""
+    """Find where the given ids stand in the views of a collection.
+
+    The sum keeps the planners from beginning at the views, which would walk all of their rows in
+    search of a few: a tenth of the time of receiving 10,000 objects, and growing with them.
+    """
     found: dict[str, list[Placement]] = {}
     for chunk in in_chunks(stix_ids):
+        shown = shown_among(tx, chunk)
+        if not shown:
+            continue
         rows = tx.connection.execute(
             sa.select(
                 VIEW_ROWS.c.view_id,
@@ -144,8 +154,8 @@ def placements_of(
                 OBJECTS.c.version_at,
             )
             .join(OBJECTS, OBJECTS.c.object_row == VIEW_ROWS.c.object_row)
-            .join(VIEWS, VIEWS.c.view_id == VIEW_ROWS.c.view_id)
-            .where(VIEWS.c.collection_id == collection_id, OBJECTS.c.stix_id.in_(chunk))
+            .join(VIEWS, VIEWS.c.view_id == VIEW_ROWS.c.view_id + 0)
+            .where(VIEWS.c.collection_id == collection_id, OBJECTS.c.stix_id.in_(shown))
         )
         for row in rows:
             found.setdefault(row.stix_id, []).append(Placement(*row))

@@ -5,11 +5,12 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     String,
     Table,
-    UniqueConstraint,
+    text,
 )
 
 from hub.storage.dialects import Instant, RowId
@@ -35,6 +36,9 @@ FEEDS = Table(
     Column("head", LargeBinary),  # newest signed head of the origin that we hold
     Column("head_seq", BigInteger, nullable=False),
     Column("head_ts", Instant),
+    Column("pending_seq", BigInteger, nullable=False, server_default="0"),  # waits behind a stub
+    Column("acked_seq", BigInteger, nullable=False, server_default="0"),  # told to its origin
+    Column("held_since", Instant),  # waits for what a wider feed of its origin brings
 )
 
 ENTRIES = Table(
@@ -52,5 +56,13 @@ ENTRIES = Table(
     Column("record", LargeBinary, nullable=False),  # the x-tocsin-entry object as it is served
     Column("sender", String(52)),  # None: ourselves
     Column("received_at", Instant, nullable=False),
-    UniqueConstraint("hash"),
+    # Not unique: the hash of a stub is its sender's word (PROTOCOL 2.4).
+    Index("ix_entries_hash", "hash"),
+    Index(
+        "ix_entries_rejected",
+        "feed_row",
+        "seq",
+        sqlite_where=text("state = 'rejected'"),
+        postgresql_where=text("state = 'rejected'"),
+    ),
 )

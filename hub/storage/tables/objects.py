@@ -44,6 +44,7 @@ OBJECTS = Table(
     Column("visible_at", Instant),
     Column("exported_at", Instant),
     Column("acked_at", Instant),
+    Column("released_tlp", Integer),  # the label that its origin's release gave it since
     UniqueConstraint("origin", "stix_id", "version"),
     Index("ix_objects_origin_name_key", "origin", "name_key"),
     Index("ix_objects_state_origin", "state", "origin"),

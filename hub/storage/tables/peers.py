@@ -1,6 +1,6 @@
 """Relations with other nodes."""
 
-from sqlalchemy import Boolean, Column, Integer, String, Table
+from sqlalchemy import Boolean, Column, Integer, String, Table, false
 
 from hub.storage.dialects import Instant, Json
 from hub.storage.tables.metadata import METADATA
@@ -28,6 +28,12 @@ PEERS = Table(
     Column("last_error_detail", String),
     Column("last_error_at", Instant),
     Column("failures", Integer, nullable=False),
+    Column("push_on", Boolean, nullable=False, server_default=false()),
+    Column("pushed_at", Instant),  # when it last pushed entries of its own to us
+    Column("own_heads_at", Instant),  # when it last told what it holds of our own feeds
+    # Two vouchers and a person introduced it: it may be a member without the eight words.
+    Column("introduced", Boolean, nullable=False, server_default=false()),
+    Column("page_limit", Integer),  # what its line bore last; None: a whole page
 )
 
 PEER_DAYS = Table(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.delivery.plan import FeedWanted, pull_order
+from federation.delivery.plan import FeedWanted, Turn, pull_order, read_urgency, turn_of
 from schemas.identifiers import FeedName, NodeId
 
 A, B, C = (NodeId(letter * 52) for letter in "abc")
@@ -60,3 +61,44 @@ def test_the_plan_does_not_depend_on_the_order_of_arrival(feeds: list[FeedWanted
     plan = pull_order(feeds, sender=A)
     assert plan == pull_order(reversed(feeds), sender=A)
     assert sorted(plan, key=str) == sorted(feeds, key=str)
+
+
+def test_a_thin_line_serves_what_is_urgent_then_the_narrow_then_the_relayed_and_blobs_last() -> (
+    None
+):
+    feeds = [
+        wanted(A, "clear", urgency="immediate"),
+        wanted(A, "clear", urgency="priority"),
+        wanted(A, DIRECT),
+        wanted(A, GROUP),
+        wanted(A, "green"),
+        wanted(A, "clear"),
+        wanted(B, "green"),
+    ]
+    turns = [turn_of(one, sender=A) for one in feeds]
+    assert turns == sorted(turns)
+    assert len(set(turns)) == len(feeds)
+    assert max(turns) < Turn.BLOB
+
+
+def test_an_urgent_feed_is_urgent_whoever_relays_it() -> None:
+    assert turn_of(wanted(B, "green", urgency="priority"), sender=A) is Turn.PRIORITY
+
+
+@pytest.mark.parametrize(
+    ("stated", "held", "urgency"),
+    [
+        ({"immediate": 5, "priority": 9}, 4, "immediate"),
+        ({"immediate": 5, "priority": 9}, 5, "priority"),
+        ({"immediate": 5, "priority": 9}, 9, "routine"),
+        ({"immediate": True}, 0, "routine"),
+        ({"immediate": "5", "unheard-of": 9}, 0, "routine"),
+        ("immediate", 0, "routine"),
+        (None, 0, "routine"),
+        ([], 0, "routine"),
+    ],
+)
+def test_a_listing_hints_at_urgency_only_beyond_what_is_held(
+    stated: object, held: int, urgency: str
+) -> None:
+    assert read_urgency(stated, held) == urgency

@@ -223,6 +223,20 @@ def test_a_thief_who_commits_to_his_own_root_loses_too():
     assert came.pinned == pin(FIRST, OWNERS)
 
 
+def test_t16_a_root_that_was_used_since_takes_nobody_back_before_its_time():
+    """The thief has a root that is current or retired now, and was committed to back then."""
+    renewed = OWNER.after(FIRST, issued=T0 + HOUR)
+    used = rotated(renewed, version=3, issued=T0 + HOUR)
+    third = seeded(50)
+    retired = OWNER.document(
+        third, version=4, prev=used.hash, root_keys=[third.public_key], issued=T0 + HOUR
+    )
+    back = rotated(contact="thief@registry.example")
+    for held in ((FIRST, renewed, used), (FIRST, renewed, used, retired)):
+        assert decide_conflict(pin(*held), back.to_json(), allow_demo=False) is None
+    assert decide_conflict(pin(FIRST, renewed), back.to_json(), allow_demo=False) is not None
+
+
 def test_extending_never_rewrites_what_is_held():
     for held, late in ((OWNERS, THIEFS), (THIEFS, OWNERS), (OWNERS, OWNERS)):
         assert code_of(FIRST, held, late) == "E_NODE_VERSION"

@@ -23,8 +23,14 @@ def peer(
     return PeerStanding(node_id, "registry.example", trust, verified, state, outbound)
 
 
-def reader(kind: str, *, max_tlp: Tlp = Tlp.RED, originals: bool = True) -> ReaderStanding:
-    return ReaderStanding(f"the-{kind}", kind, max_tlp, originals=originals)
+def reader(
+    kind: str,
+    *,
+    max_tlp: Tlp = Tlp.RED,
+    originals: bool = True,
+    groups: tuple[str, ...] = (),
+) -> ReaderStanding:
+    return ReaderStanding(f"the-{kind}", kind, max_tlp, groups=groups, originals=originals)
 
 
 def feed(audience: str, origin: NodeId = OWN_NODE) -> FeedName:

@@ -12,7 +12,12 @@ from federation.policy.admission import ADMISSION_CODES, Admission, decide_admis
 from federation.policy.decision import CODES, Decision
 from federation.policy.explain import SENTENCES, sentences
 from federation.policy.redistribution import decide_relay
-from federation.policy.sharing import decide_delivery, decide_feed_read, decide_reader
+from federation.policy.sharing import (
+    decide_delivery,
+    decide_entry_read,
+    decide_feed_read,
+    decide_reader,
+)
 from federation.trust.presets import Inbound, TrustLevel
 from schemas.markings import Tlp
 from tests.federation.policy.standings import (
@@ -41,6 +46,11 @@ def every_decision() -> list[Decision | Admission]:
             decide_feed_read(feed(audience), highest=tlp, peer=standing, named=named)
             for audience in ("clear", "green", GROUP, DIRECT_TO_PEER, SEALED)
         ]
+        answers += [
+            decide_entry_read(read, peer=standing, seq=3, begins=3)
+            for read in answers[-5:]
+            if isinstance(read, Decision)
+        ]
     for standing, audience, relay, relay_on in product(
         [*peers, peer(node_id=OTHER_NODE)],
         ("clear", "green", GROUP, SEALED),
@@ -50,13 +60,18 @@ def every_decision() -> list[Decision | Admission]:
         foreign = feed(audience, origin=OTHER_NODE)
         answers.append(decide_relay(foreign, relay=relay, peer=standing, relay_on=relay_on))
     tokens = [
-        reader(kind, max_tlp=clearance, originals=originals)
-        for kind, clearance, originals in product(
-            ("own", "constituent", "subscriber", "public", "writer", "admin"), Tlp, (False, True)
+        reader(kind, max_tlp=clearance, originals=originals, groups=groups)
+        for kind, clearance, originals, groups in product(
+            ("own", "constituent", "subscriber", "public", "writer", "admin"),
+            Tlp,
+            (False, True),
+            ((), ("banks",)),
         )
     ]
     for token, tlp, machine, touches in product(tokens, Tlp, (False, True), (False, True)):
-        answers.append(decide_reader(tlp, reader=token, machine=machine, touches=touches))
+        answers.append(
+            decide_reader(tlp, reader=token, machine=machine, touches=touches, in_group=touches)
+        )
     for trust, inbound, exercise, unknown, allowed in product(
         TrustLevel, [None, *Inbound, "perhaps"], *[(False, True)] * 3
     ):

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from federation.policy.labels import EMBARGO_EXTENSION, MALFORMED, effective_label
-from schemas.markings import TLP2_EXTENSION, EffectiveLabel, Tlp, tlp2_marking_definition
+from schemas.markings import (
+    TLP2_EXTENSION,
+    TLP_BY_MARKING_ID,
+    EffectiveLabel,
+    Tlp,
+    tlp2_marking_definition,
+)
 from tests.support.shared_data import shared_path
 
 STATEMENT = "marking-definition--d81f86b9-975b-4c0b-875e-810c5ad45a4f"
@@ -229,6 +235,23 @@ def test_a_restrict_tightens_and_never_widens() -> None:
     value = indicator(Tlp.GREEN.marking_id)
     assert effective_label(value, Tlp.GREEN, restricted_to=Tlp.AMBER).label.tlp is Tlp.AMBER
     assert effective_label(value, Tlp.GREEN, restricted_to=Tlp.CLEAR).label.tlp is Tlp.GREEN
+
+
+@pytest.mark.parametrize("mark", sorted(TLP_BY_MARKING_ID))
+@pytest.mark.parametrize("entry", [None, *Tlp])
+@pytest.mark.parametrize("restricted", [None, Tlp.GREEN, Tlp.RED])
+@pytest.mark.parametrize("audience", [None, frozenset[str](), frozenset({"A"})])
+def test_one_mark_alone_means_what_it_means_beside_nothing_else(
+    mark: str, entry: Tlp | None, restricted: Tlp | None, audience: frozenset[str] | None
+) -> None:
+    """Most objects bear one mark, and what that comes to is kept; the other way is the long one."""
+    alone = indicator(mark)
+    beside = alone | {"granular_markings": []}
+    found = [
+        effective_label(value, entry, MARKINGS, audience=audience, restricted_to=restricted)
+        for value in (alone, beside)
+    ]
+    assert found[0] == found[1]
 
 
 def test_the_embargoed_case_of_the_shared_bundles_is_understood() -> None:

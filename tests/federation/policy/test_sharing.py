@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -128,8 +129,33 @@ def test_every_cell_says_what_the_specification_says(
 
 
 @pytest.mark.parametrize("label", Tlp)
-def test_a_subscriber_reads_clear_and_green(label: Tlp) -> None:
-    assert SHARING_TABLE[label].subscriber is (Reading.YES if label <= Tlp.GREEN else Reading.NO)
+def test_a_subscriber_reads_clear_and_green_and_what_its_groups_carry(label: Tlp) -> None:
+    in_groups = Reading.NO if label is Tlp.RED else Reading.FOLLOWED
+    assert SHARING_TABLE[label].subscriber is (Reading.YES if label <= Tlp.GREEN else in_groups)
+
+
+@pytest.mark.parametrize("label", Tlp)
+@pytest.mark.parametrize("groups", [(), ("banks",)])
+@pytest.mark.parametrize("in_group", [False, True])
+def test_following_a_group_opens_what_it_carries_up_to_amber_strict(
+    label: Tlp, groups: tuple[str, ...], in_group: bool
+) -> None:
+    decision = decide_reader(
+        label,
+        reader=reader("subscriber", groups=groups),
+        machine=False,
+        touches=False,
+        in_group=in_group,
+    )
+    carried = bool(groups) and in_group and label is not Tlp.RED
+    assert decision.allowed is (label <= Tlp.GREEN or carried)
+
+
+def test_no_other_kind_reads_more_for_a_group() -> None:
+    for kind, label in product(("own", "constituent", "public", "writer", "admin"), Tlp):
+        standing = reader(kind, groups=("banks",))
+        facts: dict[str, Any] = {"reader": standing, "machine": False, "touches": False}
+        assert decide_reader(label, in_group=True, **facts) == decide_reader(label, **facts)
 
 
 def test_only_words_of_the_protocol_permit_a_relay() -> None:

@@ -44,6 +44,9 @@ def test_the_commands_of_the_interface_are_there_and_those_of_later_releases_are
         "peer resume", "objects list", "objects show",
         "quarantine list", "quarantine accept", "quarantine reject",
         "keys show", "db upgrade", "db backup", "db restore",
+        "group create", "group add", "group remove", "group list",
+        "feed list", "feed thaw", "alarms",
+        "evidence list", "evidence show", "evidence export", "evidence check",
     }  # fmt: skip
 
 

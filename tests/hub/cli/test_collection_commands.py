@@ -16,8 +16,6 @@ def test_a_collection_is_added_and_listed(tocsin):
     ("option", "value", "code"),
     [
         ("--default-tlp", "clear", "E_DEFAULT_CLEAR"),
-        ("--select", "group=banks", "E_LATER_RELEASE"),
-        ("--publish-to", "banks", "E_LATER_RELEASE"),
     ],
 )
 def test_what_may_not_be_is_refused_by_policy(tocsin, option, value, code):

@@ -5,7 +5,7 @@ import pytest
 
 def test_upgrading_the_newest_changes_nothing(tocsin):
     done = tocsin.json("db", "upgrade")
-    assert set(done) == {"before", "after"}
+    assert set(done) == {"before", "after", "rejudged"}
     assert done["before"] == done["after"]
     assert "already" in tocsin("db", "upgrade").stdout
 
@@ -26,18 +26,24 @@ def test_a_backup_brings_back_what_there_was(tocsin, tmp_path):
     assert tocsin.json("token", "list")[0]["revoked_at"] is None
 
 
-def test_restoring_warns_of_signing_twice(tocsin, tmp_path):
+def test_restoring_asks_the_peers(tocsin, tmp_path):
     copy = tmp_path / "copy.db"
     assert "Keys" in tocsin("db", "backup", str(copy)).stderr
-    assert "fork" in tocsin("db", "restore", str(copy)).stderr
+    assert "Asked 0 peers" in tocsin("db", "restore", str(copy)).stdout
 
 
-def test_a_backup_older_than_what_was_published_is_not_restored(tocsin, tmp_path, names):
+def test_a_node_that_nobody_was_told_of_signs_after_a_restore(tocsin, tmp_path, names):
     copy = tmp_path / "copy.db"
     tocsin.json("db", "backup", str(copy))
     tocsin.json("publish", str(names), "--tlp", "green")
-    assert tocsin.refusal("db", "restore", str(copy), code=1) == "E_RESTORE_REWINDS"
-    assert tocsin.json("objects", "list", "--type", "indicator")
+    done = tocsin.json("db", "restore", str(copy))
+    assert done["self_check"]["hold"] is None
+    assert not tocsin.json("objects", "list", "--type", "indicator")
+    assert tocsin.json("publish", str(names), "--tlp", "green")["objects"] == 2
+    found = tocsin.json("db", "recover")
+    assert found == {
+        "peers": 0, "answered": [], "recovered": 0, "hold": None, "closed": {}, "unheard": [],
+    }  # fmt: skip
 
 
 def test_nothing_is_overwritten_by_a_backup(tocsin, tmp_path):

@@ -61,11 +61,3 @@ def test_doctor_ends_with_one_when_something_needs_a_person(tocsin):
     (tocsin.home / "keys" / "entry.key").chmod(0o644)
     rows = tocsin.json("doctor", code=1)
     assert [row["check"] for row in rows if row["state"] == "fail"] == ["node"]
-
-
-def test_keys_are_shown_without_their_secrets(tocsin):
-    rows = tocsin.json("keys", "show")
-    assert [row["use"] for row in rows] == ["root", "entry", "http"]
-    assert set(rows[0]) == {"kid", "use", "alg", "not_before", "not_after", "in_use"}
-    assert [row["in_use"] for row in rows] == [False, True, True]
-    assert rows[1]["kid"] in tocsin("keys", "show").stdout

@@ -35,7 +35,7 @@ def test_accepting_gives_both_sides_the_same_eight_words(pair):
         accepted = pair.registry("peer", "accept", invitation)
     node.database.close()
     assert accepted.exit_code == 0
-    assert "--verified --trust member" in accepted.stderr
+    assert "peer verify" in accepted.stderr
     words = pair.cert.json("peer", "show", "Example Registry")["voice_code"]
     assert len(words.split()) == 8
     assert words in accepted.stdout

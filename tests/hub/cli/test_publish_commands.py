@@ -110,7 +110,6 @@ def test_red_is_refused_and_says_so(tocsin, names):
     [
         (["--tlp", "amber"], "E_NOBODY"),
         (["--tlp", "amber+strict"], "E_NOBODY"),
-        (["--tlp", "green", "--group", "bank-sector"], "E_LATER_RELEASE"),
     ],
 )
 def test_what_policy_forbids_ends_with_three(tocsin, names, words, code):

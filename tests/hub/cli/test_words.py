@@ -4,10 +4,12 @@ from enum import StrEnum
 
 import pytest
 
+from federation.feeds.sharing_policy import URGENCY_WORDS
 from federation.policy.admission import Admission
 from federation.trust.presets import Inbound, TrustLevel
 from hub.bootstrap import ROLES
 from hub.cli import words
+from hub.exchange.rosters import HIDDEN, HISTORY_ALL, HISTORY_JOIN, MEMBERS
 from hub.operators.tokens import WIDEST
 from schemas.dns.extensions import THREAT_TYPES
 from schemas.markings import Tlp
@@ -18,7 +20,10 @@ SAME = [
     (words.Trust, [level.word for level in TrustLevel]),
     (words.InboundMode, [mode.value for mode in Inbound]),
     (words.TokenKind, WIDEST),
+    (words.Roster, [MEMBERS, HIDDEN]),
+    (words.History, [HISTORY_ALL, HISTORY_JOIN]),
     (words.ThreatType, THREAT_TYPES),
+    (words.Urgency, URGENCY_WORDS),
 ]
 
 

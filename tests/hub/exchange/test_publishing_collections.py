@@ -7,8 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from federation.errors import SharingRefused
-from hub.errors import Conflict
+from hub.errors import Conflict, NotFound
 from hub.exchange.add_objects import add_objects
 from hub.exchange.collections import add_collection, grant_collection, local_origin
 from hub.exchange.publish import PublishRequest, publish_objects
@@ -225,10 +224,10 @@ def test_the_peer_is_meant_by_its_id(node, peer):
 
 
 @pytest.mark.parametrize("target", ["g-banks", "banks", ""])
-def test_groups_come_later(node, target):
-    with pytest.raises(SharingRefused) as refused:
+def test_what_is_no_target_is_refused(node, target):
+    with pytest.raises(NotFound) as refused:
         add_collection(node, "Shared", publish_to=target)
-    assert refused.value.code == "E_LATER_RELEASE"
+    assert refused.value.code == "E_PEER_UNKNOWN"
 
 
 @pytest.mark.usefixtures("peer")

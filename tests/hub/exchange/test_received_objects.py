@@ -7,6 +7,7 @@ The rules are PROTOCOL 2.4 (ownership, version order, trust gate), 3.3 (changing
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 
@@ -582,8 +583,10 @@ class TestRestrict:
         a.put("green", indicator(1))
         a.write("green", kind="restrict", ids=[ONE], tlp="amber", stop_relay=True, seqs=[1])
         a.deliver(node, "green")
-        stopped = rows_of(node, "SELECT relay_stopped FROM feeds WHERE NOT own")
-        assert bool(stopped[0]["relay_stopped"])
+        assert entry_states(node, a.feed("green").name)[0] == (1, "stub", None)
+        (row,) = rows_of(node, "SELECT record FROM entries WHERE seq = 1 AND state = 'stub'")
+        value = json.loads(bytes(row["record"]))
+        assert (value["dsse"], value["stub"]) == (None, 2)
 
 
 class TestErase:
@@ -599,7 +602,7 @@ class TestErase:
             node, "SELECT content AS raw FROM objects UNION ALL SELECT record FROM entries"
         )
         assert not any(b"Lovelace" in bytes(row["raw"]) for row in kept)
-        assert rows_of(node, "SELECT relay_stopped FROM feeds WHERE NOT own")[0]["relay_stopped"]
+        assert entry_states(node, a.feed("clear").name)[1] == (2, "stub", None)
 
     def test_what_another_entry_carries_too_stays(self, node, a):
         a.put("clear", indicator(9))

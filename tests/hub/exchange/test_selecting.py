@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.errors import SharingRefused
 from hub.errors import Conflict, NotFound, NotPermitted
 from hub.exchange.add_objects import add_objects
 from hub.exchange.collections import add_collection, grant_collection
@@ -125,10 +124,10 @@ def test_what_selects_nothing_is_refused(node, text):
     assert refused.value.code == "E_SCHEMA"
 
 
-def test_groups_come_later(node):
-    with pytest.raises(SharingRefused) as refused:
-        select(node, "origin=self,group=banks")
-    assert refused.value.code == "E_LATER_RELEASE"
+@pytest.mark.parametrize("group", ["banks", "self/banks"])
+def test_an_unknown_group_is_refused(node, group):
+    with pytest.raises(NotFound, match="E_GROUP_UNKNOWN"):
+        select(node, f"origin=self,group={group}")
 
 
 @pytest.mark.usefixtures("author")

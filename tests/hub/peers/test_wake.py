@@ -10,9 +10,10 @@ from federation.signing.signer import seal
 from hub.exchange.serve_feeds import own_heads_for
 from hub.peers.pull import pull_peer
 from hub.peers.wake import accept_wake, wake_peer
+from hub.storage.queries.evidence import list_evidence
 from hub.storage.queries.feeds import find_feed
 from hub.storage.queries.jobs import drop_jobs
-from hub.storage.tables.operations import AUDIT_EVENTS, JOBS
+from hub.storage.tables.operations import JOBS
 from schemas.identifiers import ZERO_HASH, EntryHash, FeedName
 from schemas.signed_envelope import HEAD_TYPE
 from schemas.strict_json import strict_loads, write_json
@@ -123,21 +124,17 @@ def test_a_head_of_our_own_feeds_causes_nothing(nodes):
     assert jobs(b) == set()
 
 
-def test_a_good_head_that_contradicts_our_chain_is_kept_as_evidence(nodes):
+def test_a_good_head_that_contradicts_our_chain_freezes_the_feed_with_a_proof(nodes):
     a, b = nodes
     clear = FeedName(a.node_id, "clear")
     head = signed_head(a, clear, 1, "ab" * 32)
     for _ in range(2):
         accept_wake(b, peer_of(b, a), wake_body(head))
     with b.database.read() as tx:
-        events = tx.connection.execute(
-            sa.select(AUDIT_EVENTS.c.actor, AUDIT_EVENTS.c.params).where(
-                AUDIT_EVENTS.c.code == "HEAD_CONTRADICTS"
-            )
-        ).all()
-    assert [(e.actor, e.params["feed"], e.params["head"]) for e in events] == [
-        (a.node_id, str(clear), head)
-    ]
+        (proof,) = list_evidence(tx)
+        assert find_feed(tx, clear).state == "frozen"
+    assert (proof.kind, proof.accused, proof.feed) == ("fork", a.node_id, str(clear))
+    assert head in strict_loads(proof.body).values()
     outcome = pull_peer(b, peer_of(b, a))
     assert outcome.error is None  # a itself serves what we hold
 

@@ -102,14 +102,28 @@ def test_a_restore_waits_for_no_running_node(database, tmp_path, file):
     assert file.read_bytes() == before
 
 
-def test_a_restore_never_turns_own_feeds_back(database, file, tmp_path):
+def test_that_a_backup_takes_the_place_is_noted_before_it_does(database, file, tmp_path):
     back_up(database, tmp_path / "copy.db")
     with sqlite3.connect(file) as connection:
-        connection.execute("UPDATE feeds SET last_seq = last_seq + 1 WHERE own")
+        connection.execute("UPDATE feeds SET last_seq = 7 WHERE own")
     connection.close()
-    with pytest.raises(Conflict) as refused:
-        restore(database, tmp_path / "copy.db")
-    assert refused.value.code == "E_RESTORE_REWINDS"
+    seen = []
+
+    def note():
+        with sqlite3.connect(file) as still:
+            seen.append(still.execute("SELECT last_seq FROM feeds WHERE own").fetchone()[0])
+        still.close()
+
+    restore(database, tmp_path / "copy.db", note_restored=note)
+    assert seen == [7]
+
+
+def test_a_refused_restore_notes_nothing(database, tmp_path):
+    seen = []
+    (tmp_path / "copy.db").write_text("no database")
+    with pytest.raises(Misconfigured):
+        restore(database, tmp_path / "copy.db", note_restored=lambda: seen.append(1))
+    assert seen == []
 
 
 def test_another_nodes_backup_is_refused(database, tmp_path):

@@ -12,8 +12,10 @@ from hub.errors import Misconfigured, StorageBusy
 from hub.storage import migrate
 from hub.storage.engine import Database
 from hub.storage.queries.counters import claim_numbers
+from hub.storage.queries.jobs import request_job
 from hub.storage.tables import METADATA
 from hub.storage.tables.objects import COUNTERS
+from tests.support.nodes import NOW
 
 
 def counters(database):
@@ -79,6 +81,40 @@ class TestWriting:
             claim_numbers(tx, "x", 5)
         thread.join()
         assert seen == [6]
+
+    def test_a_write_that_failed_leaves_the_next_one_a_sound_connection(self, database):
+        def fail():
+            with database.write() as tx:
+                claim_numbers(tx, "x", 1)
+                tx.connection.execute(sa.text("SELECT a FROM no_such_table"))
+
+        for _ in range(2):
+            with pytest.raises((StorageBusy, sa.exc.ProgrammingError)):
+                fail()
+            with database.write() as tx:
+                claim_numbers(tx, "x", 1)
+        assert counters(database) == {"x": 2}
+
+    def test_who_waits_for_work_is_roused_by_what_was_committed_alone(self, database):
+        def fail():
+            with database.write() as tx:
+                request_job(tx, "pull", "a", NOW)
+                raise ValueError("stop")
+
+        with database.work_asked_for() as asked:
+            with pytest.raises(ValueError, match="stop"):
+                fail()
+            with database.write() as tx:
+                claim_numbers(tx, "x", 1)
+            assert not asked.is_set()
+            with database.write() as tx:
+                request_job(tx, "pull", "a", NOW)
+                assert not asked.is_set()
+            assert asked.is_set()
+            asked.clear()
+        with database.write() as tx:
+            request_job(tx, "pull", "b", NOW)
+        assert not asked.is_set()
 
 
 class TestReading:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 
 from hub.exchange.collections import ORIGINALS_ID, ensure_builtin_collections
-from hub.storage.queries import collections, feeds, objects, peers, views
+from hub.storage.queries import collections, erasures, feeds, objects, peers, views
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.nodes import StoredDocument, documents_of, store_document
 from hub.storage.queries.objects import ObjectRow
@@ -77,7 +78,7 @@ class TestFeeds:
         assert feeds.find_entry(tx, feed_row, 3) == rows[0]
         assert feeds.find_entry_of_hash(tx, EntryHash(f"{2:064x}")) == rows[2]
         assert feeds.entry_hashes(tx, feed_row, [1, 2, 2**53 - 1]).keys() == {1, 2}
-        feeds.blank_records(tx, feed_row, [2])
+        erasures.blank_entry(tx, feed_row, 2)
         assert feeds.records_after(tx, feed_row, 1, 1)[0][2] == b""
 
 
@@ -108,6 +109,15 @@ class TestObjects:
         assert len(objects.contents_of(tx, numbers)) == 1_202
         objects.update_objects(tx, numbers, state="withdrawn")
         assert objects.count_by_state(tx) == {"withdrawn": 1_202}
+
+    def test_of_many_ids_only_those_that_are_held_have_claims(self, tx):
+        objects.store_objects(tx, [(row(number), b"{}") for number in (3, 700)])
+        asked = [stix_id("indicator", number) for number in range(1, 1_203)]
+        found = objects.claims_of(tx, asked)
+        assert {i: [r.object_row for r in rows] for i, rows in found.items()} == {
+            stix_id("indicator", 3): [3],
+            stix_id("indicator", 700): [700],
+        }
 
     def test_names_are_found_that_are_live(self, tx):
         stored = [
@@ -157,6 +167,34 @@ class TestViews:
         second = views.add_rows(tx, view.view_id, list(range(31, 41)), NOW - timedelta(hours=1))
         assert sorted(first + second) == first + second
         assert len(set(first + second)) == 40
+
+    def test_of_many_ids_only_those_that_are_shown_have_places(self, tx, view):
+        objects.store_objects(tx, [(row(number), b"{}") for number in range(1, 21)])
+        views.add_rows(tx, view.view_id, [4, 9], NOW)
+        asked = [stix_id("indicator", number) for number in range(1, 40)]
+        assert sorted(views.placements_of(tx, ORIGINALS_ID, asked)) == [asked[3], asked[8]]
+        assert views.placements_of(tx, "another", asked) == {}
+
+    def test_places_are_looked_for_from_the_objects_on_and_never_view_by_view(self, tx, view):
+        """Else a few ids cost a walk over all that every view shows."""
+        if tx.connection.dialect.name != "sqlite":
+            pytest.skip("PostgreSQL's plans follow from what it counted")
+        objects.store_objects(tx, [(row(1), b"{}")])
+        views.add_rows(tx, view.view_id, [1], NOW)
+        asked = []
+
+        @event.listens_for(tx.connection, "before_cursor_execute")
+        def note(_connection, _cursor, statement, parameters, *_more):
+            asked.append((statement, parameters))
+
+        views.placements_of(tx, ORIGINALS_ID, [row(n).stix_id for n in range(1, 20)])
+        plans = [
+            line[3]
+            for statement, parameters in list(asked)
+            for line in tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+        assert plans
+        assert not any("SCAN" in line or "view_rows USING PRIMARY KEY" in line for line in plans)
 
     def test_placements_and_their_removal(self, tx, view):
         objects.store_objects(tx, [(row(1), b"{}"), (row(2), b"{}")])

@@ -27,6 +27,16 @@ def test_dates_increase_and_no_millisecond_holds_more_than_twenty(commits):
     assert max(Counter(date // 1000 for date in given_out).values()) <= PER_MILLISECOND
 
 
+@given(CLOCK, CLOCK, st.integers(1, PER_MILLISECOND), st.integers(1, 70))
+def test_many_dates_at_once_are_those_that_are_given_one_by_one(now, last, held, count):
+    at_once = next_dates(now, last, held, count)
+    one_by_one = []
+    for _ in range(count):
+        (last,), held = next_dates(now, last, held, 1)
+        one_by_one.append(last)
+    assert at_once == (one_by_one, held)
+
+
 @given(st.lists(st.tuples(CLOCK, st.integers(1, 70)), min_size=1, max_size=6), st.data())
 def test_a_reader_that_cuts_its_cursor_to_milliseconds_misses_nothing_and_ends(commits, data):
     last = in_millisecond = 0

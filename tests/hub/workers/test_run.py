@@ -12,10 +12,11 @@ import pytest
 from hub.node import SystemClock
 from hub.storage.queries.jobs import request_job
 from hub.storage.queries.peers import PeerRow, store_peer, update_peer
-from hub.workers.run import Look, Worker
+from hub.workers.run import LANES, Look, Worker
 from schemas.identifiers import NodeId
 from tests.support.http_server import ScriptedServer, answers, silent, write_answer
 from tests.support.nodes import make_node, names_seen, pair, peer_of, publish_names, serving
+from tests.support.publications import Author
 
 PATIENCE = 20.0
 
@@ -82,6 +83,29 @@ def test_hanging_peers_delay_no_other(a, b, running):
         assert nobody.connections >= 5
 
 
+@pytest.mark.parametrize("kind", ["pull", "push"])
+def test_t3_13_as_many_hanging_peers_as_there_are_lanes_delay_no_other(a, b, kind):
+    """They fill every lane with requests that take half a minute to fail."""
+    with serving(a), ScriptedServer(silent) as nobody:
+        pair(a, b, "trusted")
+        hanging = [Author(number).meets(b) for number in range(1, LANES[kind] + 1)]
+        with b.database.write() as tx:
+            for peer in hanging:
+                update_peer(tx, peer.node_id, base=nobody.base, push_on=kind == "push")
+                request_job(tx, kind, peer.node_id, b.now() - timedelta(minutes=1))
+            update_peer(tx, a.node_id, push_on=kind == "push")
+            request_job(tx, kind, a.node_id, b.now())
+        publish_names(a, ["new.example"], "green")
+        publish_names(b, ["pushed.example"], "green")
+        # The start would ask all of them what they hold, and is no matter here.
+        worker = Worker(b, lanes={kind: LANES[kind]}, slow_after=0.1)
+        worker.start()
+        wanted = (b, {"new.example"}) if kind == "pull" else (a, {"pushed.example"})
+        eventually(lambda: names_seen(wanted[0]) == wanted[1])
+        assert nobody.connections >= LANES[kind]
+        worker.stop(1)
+
+
 def test_several_workers_of_one_node_do_each_job_once(a, b, running):
     with serving(a):
         pair(a, b, "trusted")
@@ -90,8 +114,10 @@ def test_several_workers_of_one_node_do_each_job_once(a, b, running):
             _set_base(b, a, failing.base)
             running(b, b, b)
             eventually(lambda: peer_of(b, a).failures > 0)
-            # One attempt, and then the wait: each of its requests came once.
-            assert len(failing.requests) == peer_of(b, a).failures
+            # One attempt, and then the wait: each of its requests came once. What a start asks
+            # for (our heads, held there) is no pull.
+            pulls = [r for r in failing.requests if r.target.startswith("/taxii2/")]
+            assert len(pulls) == peer_of(b, a).failures
             _set_base(b, a, base)
 
 

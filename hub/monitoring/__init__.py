@@ -1,0 +1,1 @@
+"""Whether the exchange works: lag on both sides, silence, stale heads, clocks, alarms."""

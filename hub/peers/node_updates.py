@@ -1,0 +1,156 @@
+"""Newer documents of nodes: ours told to peers, theirs taken in (PROTOCOL 2.6 ``POST …/node``).
+
+Invariants:
+* a request is its sender's if an ``http`` key signed it that the sender's pinned documents list, or
+  the last of the posted ones, once the root key's signature under these was verified. So a node
+  whose http key was turned, or stolen, is heard under its new one;
+* whoever is no peer, and whoever posts documents that do not hold under a key of their own, is the
+  same stranger;
+* documents that are held pass silently, so that a repetition after a lost answer does no harm;
+* where rule (c) applies the outcome is stored, and the answer is ``E_NODE_VERSION`` all the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from federation.errors import PeerState
+from federation.identity.node_document import PinnedNode, read_node_document
+from federation.identity.rotation import MOST_POSTED, ChainUpdate, decide_update
+from federation.signing.keys import USE_HTTP
+from federation.signing.request_auth import verify_request
+from federation.transport.guarded_http import GuardedHttp
+from hub.errors import Conflict
+from hub.node import Node
+from hub.peers.authenticate import (
+    ArrivedRequest,
+    find_key_owner,
+    require_fresh_nonce,
+    signed_request,
+)
+from hub.peers.known_nodes import find_pinned, pinned
+from hub.peers.node_documents import own_documents, take_update
+from hub.peers.outbound import http_or_own, reach
+from hub.peers.standing import is_reading
+from hub.storage.queries.node_updates import note_told, told_version
+from hub.storage.queries.peers import PeerRow, find_peer
+from hub.storage.transaction import Transaction
+from schemas.errors import TocsinError, WireFormatError
+from schemas.identifiers import KeyId, NodeId
+from schemas.members import read_list, read_object
+from schemas.strict_json import strict_loads
+
+
+def tell_documents(node: Node, peer: PeerRow, *, http: GuardedHttp | None = None) -> int:
+    """Post our documents that a peer is not known to hold; return the version that it holds now.
+
+    Raises:
+        PeerUnreachable, PeerState, WireFormatError: it could not be told.
+    """
+    with node.database.read() as tx:
+        documents = own_documents(tx, node)
+        told = told_version(tx, peer.node_id)
+    if told >= len(documents):
+        return told
+    with http_or_own(node, http) as way:
+        seam = reach(node, peer.base, peer.node_id, way)
+        try:
+            seam.post_documents(documents[told:])
+        except PeerState as refused:
+            if refused.code != "E_NODE_VERSION":
+                raise
+            # It holds less than was thought, or another branch that rule (c) has just ended.
+            seam.post_documents(documents)
+    with node.database.write(durable=False) as tx:
+        note_told(tx, peer.node_id, len(documents), node.now())
+    return len(documents)
+
+
+def accept_documents(node: Node, arrived: ArrivedRequest) -> int:
+    """Take in the newer documents of the peer that posted them; return the version held now.
+
+    Raises:
+        SignatureRejected: ``E_HTTP_*`` for the request; ``E_NODE_VERSION``, ``E_KEY_UNKNOWN``,
+            ``E_SIG_*`` for the documents.
+        Conflict: ``E_NODE_VERSION``, also where rule (c) applied; ``E_ID_CONFLICT``.
+        WireFormatError: ``E_JSON_*``, or ``E_SCHEMA``, also for a demo's documents.
+    """
+    now = node.now()
+    found: list[NodeId] = []
+
+    def find_key(kid: KeyId) -> bytes | None:
+        with node.database.read() as tx:
+            owner = find_key_owner(tx, kid, now)
+        owner = owner or _find_posted_key(node, arrived.body or b"", kid)
+        if owner is None:
+            return None
+        found.append(owner[0])
+        return owner[1]
+
+    with node.database.read() as tx:
+        request = signed_request(tx, node, arrived)
+    verified = verify_request(request, recipient=node.node_id, now=now, find_key=find_key)
+    posted = _read_posted(arrived.body or b"")
+    with node.database.write() as tx:
+        require_fresh_nonce(tx, verified, now)
+        held = pinned(tx, found[0])
+        update = decide_update(held, posted, allow_demo=node.own.demo)
+        _require_own_keys(tx, node, update.pinned)
+        take_update(tx, node, held, update)
+    if update.conflict is not None:
+        raise Conflict(
+            "E_NODE_VERSION",
+            "two documents of one version exist; the one of the committed root set stands",
+            "The operators of both nodes should speak: a root key is in other hands.",
+            version=update.pinned.newest.version,
+        )
+    return update.pinned.newest.version
+
+
+def _find_posted_key(node: Node, body: bytes, kid: KeyId) -> tuple[NodeId, bytes] | None:
+    """Find a key that the last posted document lists, once that document is verified.
+
+    Nothing of what is wrong with the documents is told: who asks is not known yet.
+    """
+    try:
+        posted = _read_posted(body)
+        node_id = read_node_document(posted[-1]).node_id
+        with node.database.read() as tx:
+            peer = find_peer(tx, node_id)
+            held = find_pinned(tx, node_id)
+        if peer is None or held is None or not is_reading(peer):
+            return None
+        update = decide_update(held, posted, allow_demo=node.own.demo)
+    except TocsinError:
+        return None
+    pub = _http_key_offered(update, kid, node)
+    return None if pub is None else (node_id, pub)
+
+
+def _http_key_offered(update: ChainUpdate, kid: KeyId, node: Node) -> bytes | None:
+    # Also of a document that lost: who posts it has the root key that signed it, and what it proves
+    # is that this key is in two hands.
+    for record in update.offered.keys:
+        if record.kid == kid and record.use == USE_HTTP and record.is_valid_at(node.now()):
+            return record.pub
+    return None
+
+
+def _read_posted(body: bytes) -> list[Any]:
+    posted = read_list(read_object(strict_loads(body), "node documents"), "node")
+    if not 1 <= len(posted) <= MOST_POSTED:
+        raise WireFormatError("E_SCHEMA", f"not 1 to {MOST_POSTED} node documents")
+    return posted
+
+
+def _require_own_keys(tx: Transaction, node: Node, chain: PinnedNode) -> None:
+    """Refuse a document that lists another node's http key, whose requests it would claim."""
+    for record in chain.newest.keys:
+        owner = find_key_owner(tx, record.kid, node.now()) if record.use == USE_HTTP else None
+        taken = owner is not None and owner[0] != chain.node_id
+        if taken or record.kid == node.keys.http.kid:
+            raise Conflict(
+                "E_ID_CONFLICT",
+                "the node's document lists an http key that belongs to another node",
+                "Ask its operator for a document with keys of its own.",
+            )

@@ -1,0 +1,55 @@
+"""The wire and the machines: pulls, cut links, restarts, time."""
+
+from __future__ import annotations
+
+from tests.properties.federation_machine.machine import Chooser, FederationMachine, happens
+
+
+class NetworkRules(FederationMachine):
+    """What happens by itself."""
+
+    @happens("pull", weight=6)
+    def pull_one(self, choose: Chooser) -> None:
+        """A node pulls one of its peers."""
+        self.pull(*choose.one("who pulls whom", self.pairs()))
+
+    @happens("pull")
+    def all_pull(self, choose: Chooser) -> None:
+        """All peers of a node pull it, as after a wake-up."""
+        sender = choose.one("sender", self.everybody)
+        for reader in self.peers_of(sender):
+            self.pull(reader, sender)
+
+    @happens("pull")
+    def pull_all(self, choose: Chooser) -> None:
+        """A node pulls all of its peers."""
+        reader = choose.one("reader", self.everybody)
+        for sender in self.peers_of(reader):
+            self.pull(reader, sender)
+
+    @happens("partition", weight=2)
+    def cut(self, choose: Chooser) -> None:
+        """A link breaks."""
+        link = frozenset(choose.one("link", self.pairs()))
+        self.federation.cut.add(link)
+        self.model.cut.add(link)
+
+    @happens("partition")
+    def mend(self, choose: Chooser) -> None:
+        """A broken link comes back."""
+        if self.model.cut:
+            link = choose.one("link", sorted(self.model.cut, key=sorted))
+            self.federation.cut.discard(link)
+            self.model.cut.discard(link)
+
+    @happens("restart")
+    def restart(self, choose: Chooser) -> None:
+        """A node is closed and opened again."""
+        number = choose.one("node", self.everybody)
+        self.federation.restart(number)
+        self.check(number)
+
+    @happens("time")
+    def wait(self, choose: Chooser) -> None:
+        """Time passes."""
+        self.tick(60 * choose.one("minutes", (1, 7, 60)))

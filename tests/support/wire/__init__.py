@@ -1,0 +1,1 @@
+"""What stands on the wire, built from PROTOCOL's text alone: no module here imports the product."""
