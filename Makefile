@@ -50,7 +50,7 @@ check: $(STAMP) ## Lint, format, types, import contracts and house tests
 house: $(STAMP) ## Run the house tests alone
 	$(BIN)/python -m pytest -q tests/house $(ARGS)
 
-bench: $(STAMP) ## Measure the TAXII server beside its peers, publishing and pulling
+bench: $(STAMP) ## Measure the TAXII server beside its peers, and what passes between nodes
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 bench-large: $(STAMP) ## Measure a million objects on SQLite and PostgreSQL (minutes)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hub.cli.memory import settle_memory
 from hub.cli.options import AsJson, Home, PeerArgument, opened
 from hub.cli.output import FAILED, count, hint, say, show_facts, show_table, write_document
 from hub.cli.words import InboundMode, Label, Switch, Trust
@@ -245,6 +246,7 @@ def _pull_one(node: Node, peer: PeerRow, *, as_json: bool) -> dict[str, Any]:
 
     if not as_json and sys.stderr.isatty():
         hint(f"Pulling from {peer.name} …")
+    settle_memory()
     outcome = pull_peer(node, peer)
     error: TocsinError | None = outcome.error
     return {

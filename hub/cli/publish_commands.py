@@ -11,6 +11,7 @@ import typer
 
 from hub.cli import publish_options as option
 from hub.cli.input_file import read_input
+from hub.cli.memory import settle_memory
 from hub.cli.options import AsJson, Home, Origin, StixIdArgument, opened, resolve_origin
 from hub.cli.output import (
     DONE,
@@ -91,6 +92,7 @@ def publish(
                 release=release,
                 urgency=urgency.value,
             )
+            settle_memory()
             outcome = publish_objects(node, request)
     if as_json:
         write_document(_document(outcome, found, dry_run=dry_run))

@@ -9,7 +9,6 @@ Invariants:
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from hub.cli.memory import settle_memory
 from hub.cli.options import Home, opened
 from hub.cli.output import FAILED, hint
 
@@ -34,8 +34,6 @@ DEFAULT_PORT: Final = 8443
 LONGEST_HEAD: Final = 32 * 1024
 MOST_CONNECTIONS: Final = 1_000
 GRACE_SECONDS: Final = 20
-COLLECT_AFTER: Final = 5_000
-"""Objects made and not yet gone, after which the collector looks at them; Python's own is 700."""
 FACTORY: Final = "hub.cli.serve_commands:create_app_of_home"
 
 PemFile = Annotated[Path | None, typer.Option(metavar="F", exists=True, dir_okay=False)]
@@ -66,7 +64,7 @@ def serve(
         listener = _listen(host, _port_of(node) if port is None else port)
         os.environ["TOCSIN_HOME"] = str(node.settings.home)  # for the processes of --workers
         config = _configure(node, workers, tls_cert, tls_key)
-        _settle_memory()
+        settle_memory(collects=True)
         background = Worker(node)
         background.start()
         scheme = "http" if tls_cert is None else "https"
@@ -91,6 +89,7 @@ def worker(home: Home = None) -> None:
         wanted = {signal.SIGTERM, signal.SIGINT}
         # Before the threads begin, which inherit it: the signal waits for this thread alone.
         signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+        settle_memory(collects=True)
         background = Worker(node)
         background.start()
         hint(f"Working for {node.node_id[:12]} until SIGTERM.")
@@ -109,20 +108,8 @@ def create_app_of_home() -> Any:
     settings = load_settings()
     configure_logging(settings)
     app = create_app(open_node(settings))
-    _settle_memory()
+    settle_memory(collects=True)
     return app
-
-
-def _settle_memory() -> None:
-    """Tell the collector that what is here now stays.
-
-    It would else walk all modules and schemas again and again for the sake of the few objects of a
-    request: 5 % of the time of Add Objects. And a page of a feed makes some 100,000 objects that
-    live as long as the page: looking at them every 700 finds nothing and takes another 3 %.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 10, 10)
 
 
 def _port_of(node: Node) -> int:

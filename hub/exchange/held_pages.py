@@ -190,8 +190,12 @@ class _Holding:
             )
         except ChainBroken as broken:
             if self.after_stub and broken.params.get("contradicts") == self.state.seq:
-                # Nobody signed the stub: it is the sender who is wrong, not the origin.
-                raise self._gap(self.state.seq, "the next entry names another hash") from None
+                # Nobody signed the stub: it is the sender who is wrong, not the origin. Of a run of
+                # stubs no hash is vouched for, and a liar's may be long.
+                self._flush()
+                first = waiting.first_of_run(self.tx, self.held.feed_row)
+                why = "the next entry names another hash"
+                raise self._gap(first, why, by=self.state.seq) from None
             raise
         return step is Step.NEXT
 
@@ -249,9 +253,10 @@ class _Holding:
         waiting.store_pending(self.tx, self.rows)
         self.rows = []
 
-    def _gap(self, seq: int, why: str) -> ChainBroken:
+    def _gap(self, seq: int, why: str, *, by: int | None = None) -> ChainBroken:
+        """Go back before a stub; ``by`` is where the one stands whose sender is wrong."""
         self._flush()
-        stub = waiting.find_pending(self.tx, self.held.feed_row, seq)
+        stub = waiting.find_pending(self.tx, self.held.feed_row, by or seq)
         return ChainBroken(
             "E_GAP",
             f"the stub in the place of entry {seq} has no right to be there: {why}",

@@ -15,6 +15,12 @@ from schemas.stix.objects import version_of
 ERASED_HERE = "ERASED_HERE"
 """The code of what was erased by law at this node alone: its origin does not bring it back."""
 
+NOT_LIVE = frozenset({"exercise", "erased"})
+"""States of what counts for nobody, so that a later version is bound to nothing by it."""
+LABEL_LIVE = "E_LABEL_LIVE"
+NOT_ITS_LABEL = frozenset({LABEL_LIVE, "E_UNKNOWN_MARKING"})
+"""Codes of versions whose stored label is our caution and not what the origin said."""
+
 
 def find_repeated(
     item: JudgedObject, mine: Sequence[ObjectRow], contents: Mapping[int, bytes]

@@ -17,7 +17,7 @@ from federation.delivery.plan import ROUTINE
 from federation.feeds.printed_labels import UNPRINTED_TYPES
 from federation.feeds.writing import policy_members
 from federation.policy.closure import find_leaks
-from hub.exchange import visible
+from hub.exchange import taking_back, visible
 from hub.exchange.marking import write_label
 from hub.exchange.object_rows import audience_of, draft_row, open_label
 from hub.exchange.own_feeds import AppendedEntry, append_entry, wake_readers
@@ -137,6 +137,7 @@ class _PartWrite:
         stored_objects.store_carried(self.tx, self.links)
         rows = [self.new.get(number) or row for number, row in self.shown.items()]
         visible.show(self.tx, rows, self.contents, self.now, self.shown.keys() - self.new.keys())
+        taking_back.end_releases_before(self.tx, self.new.values(), self.claims, self.now)
         wake_readers(self.tx, self.publication.feeds, peers, self.now)
         store_event(
             self.tx,

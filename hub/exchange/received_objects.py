@@ -24,7 +24,14 @@ from federation.policy.admission import decide_admission
 from federation.policy.closure import find_leaks
 from federation.trust.presets import TrustLevel
 from hub.exchange import rival_claims, superseding, taking_back, visible
-from hub.exchange.held_versions import ERASED_HERE, find_renewed, find_repeated
+from hub.exchange.held_versions import (
+    ERASED_HERE,
+    LABEL_LIVE,
+    NOT_ITS_LABEL,
+    NOT_LIVE,
+    find_renewed,
+    find_repeated,
+)
 from hub.exchange.object_rows import audience_of, draft_row, open_label
 from hub.exchange.received_content import JudgedContent, JudgedObject
 from hub.exchange.releases import note_release_of
@@ -38,14 +45,9 @@ from hub.storage.transaction import Transaction
 from schemas.identifiers import EntryHash
 from schemas.markings import EffectiveLabel, Tlp
 
-NOT_LIVE = frozenset({"exercise", "erased"})
-"""States of what counts for nobody, so that a later version is bound to nothing by it."""
 LEAK = "E_REF_LEAK"
 UNRESOLVED = frozenset({"dangling", "dangling-observable"})
 """Why a reference leaks that a wider feed of the same origin may still resolve."""
-LABEL_LIVE = "E_LABEL_LIVE"
-NOT_ITS_LABEL = frozenset({LABEL_LIVE, "E_UNKNOWN_MARKING"})
-"""Codes of versions whose stored label is our caution and not what the origin said."""
 
 
 class ReceivedObjects:
@@ -358,7 +360,7 @@ class ReceivedObjects:
         self, row: ObjectRow, others: Sequence[ObjectRow], entry_hash: EntryHash
     ) -> None:
         """Let the label of a version bind the wider ones, whatever the trust gate made of it."""
-        wider = [r for r in others if r.tlp < row.tlp]
+        wider = [r for r in others if r.shown_tlp < row.tlp]
         if not wider or row.state in NOT_LIVE or row.code in NOT_ITS_LABEL:
             return
         self._flush_all()

@@ -23,14 +23,23 @@ from federation.identity.node_document import PinnedNode
 from hub.exchange.noted_content import note_content
 from hub.exchange.received_content import JudgedContent, judge_content
 from hub.exchange.received_objects import LEAK, ReceivedObjects
-from hub.exchange.taking_back import DEEDS
+from hub.exchange.taking_back import DEEDS, counts_for, tighten
 from hub.node import Node
 from hub.peers.known_nodes import find_pinned
 from hub.peers.owed_acks import owe_acks
-from hub.storage.queries.feeds import EntryRow, FeedRow, feed_of_row, rejected_entries, update_entry
+from hub.storage.queries.feeds import (
+    EntryRow,
+    FeedRow,
+    entries_of_kinds,
+    feed_of_row,
+    rejected_entries,
+    update_entry,
+)
+from hub.storage.queries.objects import carried_by
 from hub.storage.queries.peers import PeerRow, find_peer
 from hub.storage.transaction import Transaction
-from schemas.identifiers import KeyId, NodeId
+from schemas.identifiers import KeyId, NodeId, read_b64
+from schemas.markings import Tlp
 from schemas.signed_envelope import ENTRY_TYPE, read_envelope
 from schemas.strict_json import strict_loads
 
@@ -92,7 +101,31 @@ class _Rejudging:
             if code != row.code:
                 self._note(row, content, code)
         objects.store()
+        self._restrict_again([row.seq for row, *_ in judged])
         return taken
+
+    def _restrict_again(self, seqs: Sequence[int]) -> None:
+        """Let a later ``restrict`` of the feed bind what it could not find when it came."""
+        carried = {
+            seq: rows
+            for seq in seqs
+            if (rows := carried_by(self.tx, self.feed.feed_row, [seq]))
+        }
+        if not carried:
+            return
+        for entry in entries_of_kinds(self.tx, self.feed.feed_row, ("restrict",)):
+            if entry.state != "stored" or entry.seq < min(carried):
+                continue
+            body = strict_loads(read_b64(strict_loads(entry.record)["dsse"]["payload"]))
+            named = [
+                row
+                for seq, rows in carried.items()
+                for row in rows
+                if seq < entry.seq
+                and row.stix_id in body["ids"]
+                and counts_for(row, exercise=entry.exercise)
+            ]
+            tighten(self.tx, named, Tlp.read(body["tlp"]), self.now)
 
     def _judge(self, row: EntryRow) -> tuple[OpenedEntry, JudgedContent | ContentRejected]:
         """Read an entry that was verified when it came; no signature is checked again."""

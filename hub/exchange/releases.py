@@ -5,7 +5,8 @@
 enter further views.
 
 Invariants:
-* nothing is honoured early, and a ``restrict`` that came in between is the later word;
+* nothing is honoured early, and a ``restrict`` that came in between is the later word, as is a later
+  version that bears a stricter label;
 * no feed is opened to a peer: what may be read there is decided by the label that was signed;
 * an object that bears a stricter mark of its own than its entry is not released with it;
 * the bytes stay as they were signed, printed label included.
@@ -13,14 +14,17 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
 from federation.feeds.sharing_policy import SharingPolicy
 from hub.exchange import visible
+from hub.exchange.held_versions import NOT_ITS_LABEL, NOT_LIVE
 from hub.node import Node
 from hub.storage.queries import objects as stored
 from hub.storage.queries.audit import store_event
+from hub.storage.queries.objects import ObjectRow
 from hub.storage.queries.releases import ReleaseRow, drop_release, due_releases, note_release
 from hub.storage.transaction import Transaction
 
@@ -59,10 +63,12 @@ def _honour(tx: Transaction, release: ReleaseRow, node: Node) -> int:
     rows = [
         row
         for row in stored.carried_by(tx, release.feed_row, [release.seq])
-        if row.tlp == release.from_tlp
+        if row.tlp == release.from_tlp != row.released_tlp
         and row.shown_tlp > release.to_tlp
         and row.state not in _NOT_RELEASED
     ]
+    claims = stored.claims_of(tx, [row.stix_id for row in rows])
+    rows = [row for row in rows if not _is_overtaken(row, claims[row.stix_id], release.to_tlp)]
     if not rows:
         return 0
     numbers = [row.object_row for row in rows]
@@ -81,3 +87,15 @@ def _honour(tx: Transaction, release: ReleaseRow, node: Node) -> int:
         objects=len(rows),
     )
     return len(rows)
+
+
+def _is_overtaken(row: ObjectRow, claims: Iterable[ObjectRow], to_tlp: int) -> bool:
+    """Tell whether its origin has said since, by a later version, that the label is stricter."""
+    return any(
+        later.origin == row.origin
+        and later.follows(row)
+        and later.shown_tlp > to_tlp
+        and later.state not in NOT_LIVE
+        and later.code not in NOT_ITS_LABEL
+        for later in claims
+    )

@@ -142,10 +142,11 @@ def own_versions(tx: Transaction, node: Node, stix_id: str) -> list[ObjectRow]:
 
 def _stricter(tx: Transaction, node: Node, stix_id: str, tlp: Tlp) -> list[ObjectRow]:
     rows = own_versions(tx, node, stix_id)
-    if tlp <= rows[-1].tlp:
+    # Shown by what it was released to meanwhile, it can be taken back to the label that it prints.
+    if tlp <= rows[-1].shown_tlp:
         raise Conflict(
             "E_NOT_STRICTER",
-            f"{stix_id} is TLP:{Tlp(rows[-1].tlp).wire.upper()} already",
+            f"{stix_id} is TLP:{Tlp(rows[-1].shown_tlp).wire.upper()} already",
             "A label is widened by `tocsin widen`, never by restricting.",
         )
     return rows

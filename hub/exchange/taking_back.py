@@ -11,7 +11,7 @@ It serves receipt and this node's own entries alike.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -77,19 +77,55 @@ def tighten(tx: Transaction, rows: Sequence[ObjectRow], tlp: Tlp, now: datetime)
     """Keep versions that print a laxer label than their origin's last word on it from everybody.
 
     The bytes wait, unserved, for a version that prints the stricter label (PROTOCOL 2.4). A release
-    that was signed before gives way too: the later word counts.
+    that was signed before gives way too, honoured or to come: the later word counts. What prints a
+    label that is strict enough is then shown by that again.
 
     Returns:
         The versions that were changed, as they are now.
     """
-    wider = [row for row in rows if row.tlp < tlp and row.state in RESTRICTABLE]
+    live = [row for row in rows if row.state in RESTRICTABLE]
+    wider = [row for row in live if row.tlp < tlp]
     values = {"state": "withheld", "code": "RESTRICTED", "tlp": int(tlp), "released_tlp": None}
     stored.update_objects(tx, [row.object_row for row in wider], **values)
     visible.hide(tx, wider, now)
+    released = [row for row in live if row.tlp >= tlp and _may_show_wider(row, tlp)]
     return [
         replace(row, state="withheld", code="RESTRICTED", tlp=int(tlp), released_tlp=None)
         for row in wider
-    ]
+    ] + _end_releases(tx, released, now)
+
+
+def end_releases_before(
+    tx: Transaction,
+    later: Iterable[ObjectRow],
+    claims: Mapping[str, Sequence[ObjectRow]],
+    now: datetime,
+) -> None:
+    """End the releases of versions that later ones of a stricter label follow."""
+    overtaken = {
+        row.object_row: row
+        for new in later
+        for row in claims.get(new.stix_id, ())
+        if row.released_tlp is not None and new.follows(row) and row.shown_tlp < new.tlp
+    }
+    _end_releases(tx, list(overtaken.values()), now)
+
+
+def _may_show_wider(row: ObjectRow, tlp: Tlp) -> bool:
+    to_come = row.released_tlp is None and tlp > Tlp.CLEAR
+    return to_come or row.shown_tlp < tlp
+
+
+def _end_releases(tx: Transaction, rows: Sequence[ObjectRow], now: datetime) -> list[ObjectRow]:
+    """Show versions by the label that they print; released to that, they are released no more."""
+    for tlp in {row.tlp for row in rows}:
+        numbers = [row.object_row for row in rows if row.tlp == tlp]
+        stored.update_objects(tx, numbers, released_tlp=tlp)
+    ended = [replace(row, released_tlp=row.tlp) for row in rows]
+    back = [now_is for now_is, row in zip(ended, rows, strict=True) if row.shown_tlp < row.tlp]
+    visible.hide(tx, back, now)
+    visible.show(tx, back, stored.contents_of(tx, [row.object_row for row in back]), now)
+    return ended
 
 
 def leave_stubs(

@@ -66,8 +66,9 @@ def _what_made_it_narrow(tx: Transaction, rows: Sequence[ObjectRow]) -> tuple[En
     The readers of a wide feed know its ``restrict``; those of each narrow feed the entry there.
     """
     newest = rows[-1]
-    restricts = [r.hash for r in recalls_of(tx, newest.stix_id) if r.did == RESTRICTED]
+    # Of each feed the last one: nobody knows the restriction of a feed that he does not read.
+    restricts = {r.feed: r.hash for r in recalls_of(tx, newest.stix_id) if r.did == RESTRICTED}
     carriages = stored.carriages_of(tx, [newest.object_row])
     entries = [find_entry(tx, carriage.feed_row, carriage.seq) for carriage in carriages]
     carriers = [entry.hash for entry in entries if entry is not None and entry.state != STUB]
-    return tuple(dict.fromkeys([*restricts[-1:], *carriers]))
+    return tuple(dict.fromkeys([*reversed(restricts.values()), *carriers]))

@@ -110,7 +110,7 @@ def _reasons(tx: Transaction, node: Node, now: datetime) -> list[Reason]:
         *_silent(peers, contacts, now - patience),
         *_behind(tx, peers, contacts, feeds, now - patience),
         *_feeds_behind(tx, feeds, now - patience),
-        *_stale(feeds),
+        *_stale(feeds, contacts, now - patience),
         *_frozen(tx, held),
         *(Reason(DOCUMENT_ENDS, *ending) for ending in endings(tx, node, peers, now)),
         *_skewed([contacts[p.node_id] for p in peers if p.node_id in contacts], now),
@@ -186,10 +186,20 @@ def _feeds_behind(
             )
 
 
-def _stale(feeds: Iterable[FeedExchange]) -> Iterator[Reason]:
-    """Find the feeds whose newest head has expired: frozen by its origin, or hidden from us."""
+def _stale(
+    feeds: Iterable[FeedExchange], contacts: Mapping[NodeId, ContactRow], since: datetime
+) -> Iterator[Reason]:
+    """Find the feeds whose newest head has expired: frozen by its origin, or hidden from us.
+
+    A group's feed comes from its origin alone, and whoever leaves the group is not told: where the
+    origin speaks and serves it no more, we are out, which is no alarm that anybody could end.
+    """
     for each in feeds:
         if each.stale and each.head_expires_at is not None:
+            contact = contacts.get(each.feed.node_id)
+            word = None if contact is None else contact.last_word_at
+            if each.feed.name.kind == "group" and word is not None and word >= since:
+                continue
             yield Reason(
                 HEAD_STALE,
                 each.feed.feed,

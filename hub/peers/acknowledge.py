@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from federation.errors import ChainBroken, SignatureRejected
-from federation.feeds.acks import ACCEPTED, Ack, PassedOn, ack_payload, open_ack
+from federation.feeds.acks import ACCEPTED, MOST_READERS, Ack, PassedOn, ack_payload, open_ack
 from federation.signing.signer import seal
 from federation.transport.guarded_http import GuardedHttp
 from hub.exchange.serve_feeds import find_readable
@@ -78,7 +78,7 @@ def send_acks(node: Node, peer: PeerRow, *, http: GuardedHttp | None = None) -> 
             transport.acks(acks)
             number += len(acks)
             with node.database.write() as tx:
-                drop_due_acks(tx, peer.node_id, deeds, now)
+                drop_due_acks(tx, peer.node_id, deeds)
                 for feed in stored:
                     update_feed(tx, feed.feed_row, acked_seq=feed.last_seq)
 
@@ -185,9 +185,10 @@ def counts_of(tx: Transaction, feed_row: int, seq: int) -> PassedOn | None:
         return None
     acks = acks_of(tx, feed_row, seq)
     behind = [acks[node_id] for node_id in readers if node_id in acks]
+    # More than an ack may say would make ours invalid, whoever exaggerates behind us.
     return PassedOn(
-        readers=len(readers) + _sum(ack.readers for ack in behind),
-        confirmed=len(behind) + _sum(ack.confirmed for ack in behind),
+        readers=min(MOST_READERS, len(readers) + _sum(ack.readers for ack in behind)),
+        confirmed=min(MOST_READERS, len(behind) + _sum(ack.confirmed for ack in behind)),
     )
 
 

@@ -167,6 +167,9 @@ class _Chains:
             return held
         if held is None:
             return given
+        if accused == self.node.node_id:
+            # Nobody tells us our own keys: a thief of the root could freeze our feeds by his.
+            return held
         if len(given.documents) <= len(held.documents):
             return held
         pairs = zip(held.documents, given.documents, strict=False)

@@ -33,7 +33,7 @@ from federation.signing.request_auth import (
 from hub.node import Node
 from hub.peers.node_documents import own_base
 from hub.storage.queries.contacts import note_contact
-from hub.storage.queries.pairing import newest_documents_of_peers
+from hub.storage.queries.pairing import documents_as_stored, newest_documents_of_peers
 from hub.storage.queries.peers import PeerRow, find_peer, remember_nonce
 from hub.storage.transaction import Transaction
 from schemas.identifiers import KeyId, NodeId
@@ -116,14 +116,27 @@ def require_fresh_nonce(tx: Transaction, verified: VerifiedRequest, now: datetim
 def find_key_owner(tx: Transaction, kid: KeyId, now: datetime) -> tuple[NodeId, bytes] | None:
     """Find the peer with this http key, and the key.
 
-    Pairing refuses a node that lists a key of another peer. Should one list it later, the older
-    relation keeps it.
+    Pairing refuses a node that lists a key of another peer. Should one list it later, by documents
+    that come through a pull, whoever was known with it first keeps it: it would else be taken for
+    the other.
     """
-    for node_id, dsse in newest_documents_of_peers(tx, READING_STATES):
-        for record in _http_records(dsse):
-            if record.kid == kid and record.is_valid_at(now):
-                return node_id, record.pub
-    return None
+    owners = [
+        (node_id, record.pub)
+        for node_id, dsse in newest_documents_of_peers(tx, READING_STATES)
+        for record in _http_records(dsse)
+        if record.kid == kid and record.is_valid_at(now)
+    ]
+    if len(owners) > 1:
+        owners.sort(key=lambda owner: _listed_since(tx, owner[0], kid))
+    return owners[0] if owners else None
+
+
+def _listed_since(tx: Transaction, node_id: NodeId, kid: KeyId) -> datetime:
+    return min(
+        stored_at
+        for stored_at, dsse in documents_as_stored(tx, node_id)
+        if any(record.kid == kid for record in _http_records(dsse))
+    )
 
 
 @lru_cache(maxsize=2048)

@@ -16,7 +16,7 @@ The content of a file is open to whoever holds it: its entries are signed and no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -327,7 +327,9 @@ def _take(
 ) -> dict[FeedName, FeedPulled]:
     """Pull from the file; again while it has origins left that one pull may not all learn."""
     total: dict[FeedName, FeedPulled] = {}
-    for _ in range(len(file.feeds) // MOST_NEW_ORIGINS + 1):
+    origins = {feed.node_id for feed in file.feeds}
+    known = _count_known(node, origins)
+    for _ in range(len(origins) // MOST_NEW_ORIGINS + 1):
         pulled = pull_through(node, sender, file, is_stopping=is_stopping)
         for feed, found in pulled.feeds.items():
             before = total.get(feed, FeedPulled())
@@ -338,9 +340,16 @@ def _take(
                 quarantined=before.quarantined + found.quarantined,
                 rejected=before.rejected + found.rejected,
             )
-        if not pulled.unfinished or is_stopping():
+        known_before, known = known, _count_known(node, origins)
+        # Where a round learned nobody, the next would fail with the same origins again.
+        if not pulled.unfinished or is_stopping() or known == known_before:
             break
     return total
+
+
+def _count_known(node: Node, origins: Collection[NodeId]) -> int:
+    with node.database.read() as tx:
+        return sum(bool(documents_of(tx, node_id)) for node_id in origins)
 
 
 def _taken(feed: FeedName, pulled: FeedPulled) -> FeedTaken:

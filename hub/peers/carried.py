@@ -42,6 +42,7 @@ from federation.identity.node_document import read_node_document
 from federation.transport.peer_answers import FeedPage, read_objects, read_page
 from federation.transport.peer_client import MAX_PAGE
 from hub.errors import Conflict
+from hub.exchange.serve_feeds import MOST_LISTED
 from schemas.errors import WireFormatError
 from schemas.identifiers import FeedName, NodeId
 from schemas.strict_json import MAX_BODY_BYTES, write_json
@@ -250,6 +251,8 @@ def _survey(stream: IO[bytes], check_begin: Callable[[Carriage], None]) -> Carri
             elif isinstance(found, CarriedDocument):
                 documents[read_node_document(found.dsse).node_id].append(place)
             elif isinstance(found, CarriedPage):
+                if len(pages) >= MOST_LISTED and found.feed not in pages:
+                    raise WireFormatError("E_TOO_BIG", "more feeds than one file may carry")
                 before = last_seqs[found.feed][-1] if last_seqs[found.feed] else 0
                 last_seqs[found.feed].append(_last_seq(found, before))
                 pages[found.feed].append(place)

@@ -120,8 +120,8 @@ def _pairing(peer: PeerRow) -> str:
 def resolve_peer(node: Node, text: str) -> PeerRow:
     """Find the one peer that is meant by a node id, a unique prefix of it, or a name.
 
-    A full id wins over a name, and a name over a prefix: nobody can call itself like another's
-    id, and an operator who types a whole name means it.
+    A full id wins. A name wins over no prefix, for a peer chooses its name: it could else call
+    itself like the beginning of another's id and be given what is meant for that one.
 
     Raises:
         NotFound: ``E_PEER_UNKNOWN``.
@@ -131,8 +131,7 @@ def resolve_peer(node: Node, text: str) -> PeerRow:
         peers = list_peers(tx)
     for found in (
         [peer for peer in peers if peer.node_id == text],
-        [peer for peer in peers if peer.name == text],
-        [peer for peer in peers if text and peer.node_id.startswith(text)],
+        [p for p in peers if text and (p.name == text or p.node_id.startswith(text))],
     ):
         if len(found) == 1:
             return found[0]

@@ -34,7 +34,12 @@ from hub.peers.outbound import http_or_own, note_answers, reach
 from hub.peers.stated_heads import LARGEST_HEAD, Standing, compare, find_good_head
 from hub.peers.tell import GOSSIP, request_gossip
 from hub.peers.wire_version import require_common_version
-from hub.storage.queries.evidence import EvidenceRow, evidence_untold, note_evidence_told
+from hub.storage.queries.evidence import (
+    UntoldEvidence,
+    evidence_untold,
+    find_evidence,
+    note_evidence_told,
+)
 from hub.storage.queries.feeds import FeedRow, find_feed
 from hub.storage.queries.jobs import request_job
 from hub.storage.queries.nodes import documents_of
@@ -162,14 +167,15 @@ def gossip_with(node: Node, peer: PeerRow, *, http: GuardedHttp | None = None) -
         if found is None or not is_reading(found):
             return Gossiped()
         untold = evidence_untold(tx, NodeId(peer.node_id))
-        proofs = [(row, _body(tx, row)) for row in untold if _concerns(tx, row, found)]
+        concerned = [row for row in untold if _concerns(tx, row, found)]
+        proofs = [(row, _body(tx, row)) for row in concerned[:PROOFS_A_TURN]]
         heads = _heads_to_tell(tx, found)
     if not proofs and not heads:
         return Gossiped()
     require_common_version(node, found)
     with http_or_own(node, http) as way:
         transport = reach(node, found.base, found.node_id, way)
-        for row, body in proofs[:PROOFS_A_TURN]:
+        for row, body in proofs:
             _tell_proof(node, transport, found, row, body)
         if heads:
             transport.wake([strict_loads(feed.head) for feed in heads if feed.head is not None])
@@ -178,8 +184,7 @@ def gossip_with(node: Node, peer: PeerRow, *, http: GuardedHttp | None = None) -
         for feed in heads:
             assert feed.head_ts is not None  # noqa: S101 - narrowed for mypy; a head has its time
             store_told_head(tx, NodeId(peer.node_id), feed.feed, feed.head_seq, feed.head_ts)
-    told = len(proofs[:PROOFS_A_TURN])
-    return Gossiped(told, len(heads), unfinished=len(proofs) > told)
+    return Gossiped(len(proofs), len(heads), unfinished=len(concerned) > len(proofs))
 
 
 def _is_known(known: dict[str, StatedHead], value: object) -> bool:
@@ -245,7 +250,7 @@ def _heads_to_tell(tx: Transaction, peer: PeerRow) -> list[FeedRow]:
     return chosen[:MAX_HEADS]
 
 
-def _concerns(tx: Transaction, row: EvidenceRow, peer: PeerRow) -> bool:
+def _concerns(tx: Transaction, row: UntoldEvidence, peer: PeerRow) -> bool:
     """Tell whether a peer may hear of a proof: a reader of the feed, or of a relay its origin."""
     if row.feed is None:
         return False
@@ -256,22 +261,28 @@ def _concerns(tx: Transaction, row: EvidenceRow, peer: PeerRow) -> bool:
     return held is not None and may_read(tx, held, peer) and _may_have(tx, row, held, peer)
 
 
-def _may_have(tx: Transaction, row: EvidenceRow, held: FeedRow, peer: PeerRow) -> bool:
+def _may_have(tx: Transaction, row: UntoldEvidence, held: FeedRow, peer: PeerRow) -> bool:
     """Tell whether what a proof contains lies in a reader's own part of a group's feed."""
     begins = naming_of(tx, peer.node_id).begins_after(held.name) if held.own else 0
     if row.seq is None or row.seq > begins:
         return True
-    proof = strict_loads(row.body)
+    proof = strict_loads(_proof(tx, row))
     return all(proof[side].get("payloadType") == HEAD_TYPE for side in ("a", "b"))
 
 
-def _body(tx: Transaction, row: EvidenceRow) -> bytes:
+def _body(tx: Transaction, row: UntoldEvidence) -> bytes:
     documents = b",".join(document.dsse for document in documents_of(tx, row.accused))
-    return b'{"proofs":[%b],"node":[%b]}' % (row.body, documents)
+    return b'{"proofs":[%b],"node":[%b]}' % (_proof(tx, row), documents)
+
+
+def _proof(tx: Transaction, row: UntoldEvidence) -> bytes:
+    found = find_evidence(tx, row.evidence_id)
+    assert found is not None  # noqa: S101 - narrowed for mypy; it was listed in this transaction
+    return found.body
 
 
 def _tell_proof(
-    node: Node, transport: PeerTransport, peer: PeerRow, row: EvidenceRow, body: bytes
+    node: Node, transport: PeerTransport, peer: PeerRow, row: UntoldEvidence, body: bytes
 ) -> None:
     """Send one proof; a refusal is remembered, a failure of the wire rises to be tried again.
 

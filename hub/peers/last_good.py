@@ -21,8 +21,10 @@ from hub.storage.queries.feeds import (
 from hub.storage.queries.own_signing import list_feed_checks
 from hub.storage.queries.void_entries import entries_of
 from hub.storage.transaction import Transaction
-from schemas.identifiers import FeedName, KeyId, NodeId
+from schemas.identifiers import EntryHash, FeedName, KeyId, NodeId
 from schemas.strict_json import strict_loads
+
+_LONGEST_SEQ = 15
 
 
 def choose_last_good(
@@ -31,7 +33,8 @@ def choose_last_good(
     """Choose up to where the own feeds that a key has signed in are this node's own.
 
     Args:
-        said: places where the default, the last entry held, is not meant.
+        said: places where the default, the last entry held, is not meant; 0 for a feed of which
+            nothing is this node's own.
 
     Raises:
         NotFound: ``E_FEED_UNKNOWN``.
@@ -44,7 +47,10 @@ def choose_last_good(
     for text in said:
         *name, number = text.removeprefix(f"{node_id}/").split("/")
         feed = _find(own, name, text)
-        hashes = entry_hashes(tx, feed.feed_row, [int(number)]) if number.isdecimal() else {}
+        hashes = _hashes_at(tx, feed, number)
+        if feed in found and number == "0":
+            del found[feed]
+            continue
         if feed not in found or not hashes:
             raise Conflict(
                 "E_POSITION",
@@ -97,6 +103,12 @@ def _find(own: Sequence[FeedRow], name: Sequence[str], text: str) -> FeedRow:
             "E_FEED_UNKNOWN", f"{text} names no own feed with entries", "Run `tocsin feed list`."
         )
     return max(matching, key=lambda feed: feed.epoch)
+
+
+def _hashes_at(tx: Transaction, feed: FeedRow, number: str) -> dict[int, EntryHash]:
+    # What is longer is no seq, and more than Python reads as a number.
+    is_seq = number.isascii() and number.isdecimal() and len(number) <= _LONGEST_SEQ
+    return entry_hashes(tx, feed.feed_row, [int(number)]) if is_seq else {}
 
 
 def _has_signed(tx: Transaction, feed: FeedRow, kid: KeyId) -> bool:

@@ -7,7 +7,7 @@ peer was last heard, and what was noted of the feed.
 Invariants:
 * the gate is asked inside the write that signs, whatever door it came by;
 * a doubt is written down before anybody is asked, so that a crash does not lose it;
-* only what peers said after the doubt began counts against it.
+* only what peers said after the doubt began counts against it, also where the clock went back.
 
 What it does not do: ask peers (``self_check``).
 """
@@ -40,7 +40,7 @@ from hub.storage.queries.own_signing import (
     own_signing,
     update_own_signing,
 )
-from hub.storage.queries.peers import PeerRow, list_peers
+from hub.storage.queries.peers import PeerRow, list_peers, update_peer
 from hub.storage.transaction import Transaction
 from schemas.identifiers import FeedName, direct_audience
 
@@ -176,12 +176,17 @@ def note_doubt(node: Node, *, begins: bool = False) -> None:
         row, marker = own_signing(tx), read_marker(home)
         if begins and _reading(tx):
             update_own_signing(tx, began_at=now, pending=True)
-        if not is_doubtful(marker, row.generation):
+        doubtful = is_doubtful(marker, row.generation)
+        # What a restored database remembers was said before the restore, whatever the clock says.
+        _forget_heard(tx, since=None if doubtful else now)
+        if row.suspected_at is not None and row.suspected_at > now:
+            update_own_signing(tx, suspected_at=now)
+        if not doubtful:
             return
         count = 0 if marker is None else marker.generation
         generation = max(count, row.generation) + 1
         peers = max(len(_reading(tx)), 0 if marker is None else marker.peers)
-        update_own_signing(tx, generation=generation, suspected_at=now)
+        update_own_signing(tx, generation=generation, suspected_at=now, checked_at=None)
         store_event(tx, now, "node", "SIGNING_DOUBTED", generation=row.generation, marker=count)
         # Only after the commit: until then the marker is what holds the doubt.
         tx.after_commit["marker"] = lambda: settle_marker(home, Marker(generation, peers))
@@ -237,6 +242,14 @@ def may_adopt(tx: Transaction, peer: PeerRow) -> bool:
 def _is_unsettled(row: OwnSigning) -> bool:
     since = row.suspected_at
     return since is not None and (row.checked_at is None or row.checked_at < since)
+
+
+def _forget_heard(tx: Transaction, since: datetime | None) -> None:
+    """Forget when peers were heard, as far as that lies ahead of a clock; of all without one."""
+    for peer in list_peers(tx):
+        at = peer.own_heads_at
+        if at is not None and (since is None or at > since):
+            update_peer(tx, peer.node_id, own_heads_at=None)
 
 
 def _reading(tx: Transaction) -> list[PeerRow]:

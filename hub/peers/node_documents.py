@@ -27,6 +27,7 @@ from hub.node import Node
 from hub.observability.printable import printable
 from hub.peers.budgets import BYTES_AN_OBJECT, Budget, budget_of_sender, spend
 from hub.peers.known_nodes import find_pinned, pinned
+from hub.peers.may_sign import is_in_doubt
 from hub.peers.node_conflicts import note_conflict
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.jobs import request_job
@@ -168,8 +169,11 @@ def store_chain(tx: Transaction, node: Node, chain: PinnedNode) -> None:
         update = decide_update(held, values, allow_demo=node.own.demo)
     except SignatureRejected as contradiction:
         raise _contradiction(len(held.documents)) from contradiction
-    # Our own documents are what we signed: no other branch of them is taken from anybody.
-    if update.conflict is not None and chain.node_id == node.node_id:
+    # Our own documents are what we signed: no other branch of them is taken from anybody, and
+    # none that goes on behind ours, which a thief of the root may have signed, unless a restore
+    # has lost what we signed ourselves.
+    is_ours = chain.node_id == node.node_id and update.pinned != held
+    if is_ours and (update.conflict is not None or not is_in_doubt(node)):
         raise _contradiction(len(held.documents))
     if update.conflict is None and len(chain.documents) < len(held.documents):
         raise _contradiction(len(held.documents))

@@ -29,7 +29,7 @@ from hub.peers.authenticate import (
     signed_request,
 )
 from hub.peers.known_nodes import find_pinned, pinned
-from hub.peers.node_documents import own_documents, take_update
+from hub.peers.node_documents import LARGEST_CHAIN, own_documents, take_update
 from hub.peers.outbound import http_or_own, reach
 from hub.peers.standing import is_reading
 from hub.storage.queries.node_updates import note_told, told_version
@@ -73,7 +73,7 @@ def accept_documents(node: Node, arrived: ArrivedRequest) -> int:
         SignatureRejected: ``E_HTTP_*`` for the request; ``E_NODE_VERSION``, ``E_KEY_UNKNOWN``,
             ``E_SIG_*`` for the documents.
         Conflict: ``E_NODE_VERSION``, also where rule (c) applied; ``E_ID_CONFLICT``.
-        WireFormatError: ``E_JSON_*``, or ``E_SCHEMA``, also for a demo's documents.
+        WireFormatError: ``E_JSON_*``, ``E_TOO_BIG``, or ``E_SCHEMA``, also for a demo's documents.
     """
     now = node.now()
     found: list[NodeId] = []
@@ -96,6 +96,7 @@ def accept_documents(node: Node, arrived: ArrivedRequest) -> int:
         held = pinned(tx, found[0])
         update = decide_update(held, posted, allow_demo=node.own.demo)
         _require_own_keys(tx, node, update.pinned)
+        _require_room(update.pinned)
         take_update(tx, node, held, update)
     if update.conflict is not None:
         raise Conflict(
@@ -141,6 +142,17 @@ def _read_posted(body: bytes) -> list[Any]:
     if not 1 <= len(posted) <= MOST_POSTED:
         raise WireFormatError("E_SCHEMA", f"not 1 to {MOST_POSTED} node documents")
     return posted
+
+
+def _require_room(chain: PinnedNode) -> None:
+    """Refuse a chain that nobody could learn from here any more (THREATS 36).
+
+    Not counted against the day's limit as in a pull: a thief who has used that up must not hold up
+    the owner's revocation.
+    """
+    size = sum(len(document.envelope.to_bytes()) for document in chain.documents)
+    if size > LARGEST_CHAIN:
+        raise WireFormatError("E_TOO_BIG", f"node documents of over {LARGEST_CHAIN} bytes")
 
 
 def _require_own_keys(tx: Transaction, node: Node, chain: PinnedNode) -> None:

@@ -115,7 +115,9 @@ def _open_heads(
     A database that was put back may know less of our own keys than its peers do.
     """
     heads, doubtful = _opened(node, own)
-    if doubtful:
+    # Only while a restore is not settled: else what we do not know we did not sign, and the
+    # documents that list such a key are those of a thief of the root.
+    if doubtful and may_sign.is_in_doubt(node):
         try:
             learn_node(node, node.node_id, transport, sender=peer)
         except TocsinError:
@@ -165,7 +167,8 @@ def _recover(
     pull = FeedPull(node, peer, transport, lambda: time.monotonic() > until, way=Way.RECOVERED)
     try:
         pulled = pull.run(feed, None)
-        if pulled.error is not None and pulled.error.code in _OLD_DOCUMENTS:
+        is_old = pulled.error is not None and pulled.error.code in _OLD_DOCUMENTS
+        if is_old and may_sign.is_in_doubt(node):
             learn_node(node, node.node_id, transport, sender=peer)
             heard.recovered += pulled.entries
             pulled = pull.run(feed, None)

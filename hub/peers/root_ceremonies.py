@@ -104,23 +104,26 @@ def rotate_root_with(node: Node, given: RootGiven, fresh: Path | None = None) ->
     settle_root_files(files, _newest(node))
     chosen = given.files or (files.next,)
     signers, root = read_next_root(_newest(node), chosen, given.passphrase)
-    at_home = chosen == (files.next,) and fresh is None
+    at_home = chosen == (files.next,)
     written = fresh or (files.following if at_home else files.next)
     seed = node.entropy(SEED_BYTES)
     after = SeedSigner(seed)
+    digest = rootset(1, [after.public_key]).hex()
     # On the disk before anything is committed to it: what is lost later is lost for ever.
     write_key_file(written, "next-root", seed, after.kid, given.passphrase)
     try:
-        signed = rotate_root(node, signers, root, rootset(1, [after.public_key]).hex())
+        signed = rotate_root(node, signers, root, digest)
     except TocsinError:
-        destroy_key_file(written)
+        # An answer that was lost may be that of a commit: what is committed to is never destroyed.
+        if _newest(node).next_root != digest:
+            destroy_key_file(written)
         raise
     settle_root_files(files, _newest(node))
     return RootRotated(
         version=signed.version,
         expires=signed.expires,
         root_key_files=(files.current,) if at_home else chosen,
-        next_root_key_file=files.next if at_home else written,
+        next_root_key_file=files.next if written == files.following else written,
         retired_root_key_files=files.retired(),
     )
 

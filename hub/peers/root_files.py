@@ -106,12 +106,13 @@ def read_next_root(
 def settle_root_files(files: RootFiles, document: NodeDocument) -> None:
     """Let the files change places as the newest document says; safe to repeat after a crash."""
     roots = {key_id(ED25519, pub) for pub in document.root_keys}
-    if not files.following.exists():
-        return
-    if kid_in(files.next) in roots:
-        # The document was stored: the next root is the current one.
+    if kid_in(files.next) in roots and kid_in(files.current) not in roots:
+        # The document was stored: the next root is the current one, also where the one after it
+        # was written somewhere else.
         _retire(files, roots)
         files.next.replace(files.current)
+    if not files.following.exists():
+        return
     if files.next.exists() or kid_in(files.current) not in roots:
         # It was not: nobody has committed to the file that was made for it.
         destroy_key_file(files.following)

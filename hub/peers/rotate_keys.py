@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 
 from federation.identity.document_form import Position, RevokedKey
 from federation.identity.node_document import PinnedNode
@@ -46,6 +45,7 @@ from hub.peers.key_custody import (
 )
 from hub.peers.known_nodes import pinned
 from hub.peers.last_good import choose_ends, choose_last_good
+from hub.peers.may_sign import is_in_doubt
 from hub.peers.own_document import Moment, moment_of, sign_next, untold_peers
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.feeds import FeedRow, list_feeds
@@ -140,8 +140,9 @@ def revoke_key(
     """Revoke a key by positions in the chains, and go on without it (PROTOCOL 2.3).
 
     Args:
-        last_good: the last entries that are this node's own, as ``FEED/SEQ``; of every feed that is
-            not named, the last one that this node holds.
+        last_good: the last entries that are this node's own, as ``FEED/SEQ``, with 0 for a feed
+            that is a thief's from its beginning; of every feed that is not named, the last one that
+            this node holds.
 
     Raises:
         NotFound: ``E_KEY_NOT_OURS``.
@@ -208,8 +209,11 @@ def renew_document(
     """Sign the document anew with the same keys, good for a year from now."""
     with node.database.write() as tx:
         moment = moment_of(tx, node)
-        kids = {signer.kid for signer in _in_use(node).values()}
-        kids |= {kid for use in ONLINE_USES if (kid := _waiting_kid(node, use)) is not None}
+        listed = {record.kid for record in moment.own.newest.keys}
+        in_use = {use: signer.kid for use, signer in _in_use(node).items()}
+        waiting = {use: kid for use in ONLINE_USES if (kid := _waiting_kid(node, use)) in listed}
+        # A key whose successor waits is on its way out, and keeps its end.
+        kids = {kid for kid in (in_use | waiting).values() if kid is not None}
         change = NextDocument(keys=keys_renewed(moment.own.newest, kids, moment.issued))
         own = sign_next(tx, node, moment, change, root, actor=actor)
     return DocumentSigned(own.newest.version, own.newest.expires)
@@ -244,13 +248,17 @@ def turn_keys(node: Node) -> tuple[str, ...]:
     """Use new keys that may be used, destroy old ones that have ended; return the uses turned.
 
     Safe to call at any time and by several processes: what is to be done is read from the key ids
-    in the files and from the stored documents, inside the write.
+    in the files and from the stored documents, and done, inside the write. It follows from what was
+    committed before, so it may outlive this write; after it, another process might have put a
+    younger key into the files that were looked at.
     """
     home = node.settings.home
     files = [path(home, use) for use in ONLINE_USES for path in (waiting_file, former_file)]
     if not any(file.exists() for file in files):
         return ()
     turned: list[str] = []
+    # A restored database may lack the very document that lists the waiting key.
+    is_doubtful = is_in_doubt(node)
     with node.database.write() as tx:
         own = pinned(tx, node.node_id)
         now = node.now()
@@ -259,16 +267,15 @@ def turn_keys(node: Node) -> tuple[str, ...]:
             step = _next_step(node, own, use, now, everybody_told=told)
             if step == "turn":
                 turned.append(use)
-                tx.after_commit[f"turn {use} key"] = partial(turn_key_file, home, use)
                 kid = str(_waiting_kid(node, use))
                 store_event(tx, now, "node", "KEY_TURNED", use=use, kid=kid)
-            elif step == "drop":
-                stray = waiting_file(home, use)
-                tx.after_commit[f"drop {use} key"] = partial(destroy_key_file, stray)
+                turn_key_file(home, use)
+            elif step == "drop" and not is_doubtful:
+                destroy_key_file(waiting_file(home, use))
             former = former_file(home, use)
             if former.exists() and _has_ended(own, kid_in(former), now):
-                tx.after_commit[f"destroy {use} key"] = partial(destroy_key_file, former)
                 store_event(tx, now, "node", "KEY_DESTROYED", use=use, kid=str(kid_in(former)))
+                destroy_key_file(former)
     return tuple(turned)
 
 

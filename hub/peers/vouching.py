@@ -297,8 +297,8 @@ def introduce_peer(node: Node, text: str, *, actor: str = "operator") -> PeerCha
 def _resolve(suggestions: Sequence[Suggestion], text: str) -> Suggestion:
     for found in (
         [one for one in suggestions if one.node_id == text],
-        [one for one in suggestions if one.name == text],
-        [one for one in suggestions if text and one.node_id.startswith(text)],
+        # A name is the subject's own choice, and wins over nobody's id (``directory``).
+        [one for one in suggestions if text and (one.name == text or one.node_id.startswith(text))],
     ):
         if len(found) == 1:
             return found[0]

@@ -1,17 +1,21 @@
 """What a full entry costs on the wire, as a peer's own requests measure it.
 
 One page of one entry is asked for, signed, with gzip: what is counted are the bytes of the body as
-they came. Beside it stands the same page as plain JSON, and the objects alone.
+they came. Such a page also brings the feed's signed head, so the entry by itself stands first, as
+the server would compress it. Beside each stands the same as plain JSON, and the objects alone.
 """
 
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 
+from federation.transport.peer_answers import FeedPage
 from federation.transport.peer_client import HttpPeer
+from hub.api.compression import SMALL, gzip_bytes
 from hub.bootstrap import open_node
 from hub.peers.outbound import open_http, reach
 from hub.settings import load_settings
@@ -42,42 +46,70 @@ def measure_wire(home: Path) -> Table:
         for one, other in ((a, b), (b, a)):
             give_trust_by_command(one, other, "partner")
         a.run("publish", home / "names.txt", "--tlp", "green")
-        single, whole = _fetch(a, b)
+        weighed = _fetch(a, b)
     table = Table(
         "on the wire", "objects", "gzip, B/object", f"of {WANTED}", "plain JSON, B/object",
         "ratio", "the objects alone", box=None, header_style="bold", title=kind,
     )  # fmt: skip
-    for what, (objects, packed, plain, bare) in (
-        ("the fullest entry, alone", single),
-        (f"all {_ENTRIES + 1} entries in a page", whole),
-    ):
+    for found in weighed:
         table.add_row(
-            what, f"{objects:,}", f"{packed / objects:.0f}", f"{packed / objects / WANTED:.0%}",
-            f"{plain / objects:.0f}", f"{packed / plain:.2f}", f"{bare / objects:.0f}",
+            found.what, f"{found.objects:,}", f"{found.packed / found.objects:.1f}",
+            f"{found.packed / found.objects / WANTED:.0%}", f"{found.plain / found.objects:.0f}",
+            f"{found.packed / found.plain:.2f}", f"{found.bare / found.objects:.0f}",
         )  # fmt: skip
     return table
 
 
-def _fetch(a: Tocsin, b: Tocsin) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Ask A as B would; return objects, bytes with gzip, bytes of JSON, bytes of the objects."""
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    """Objects, and bytes with gzip, as JSON, and of the objects alone."""
+
+    what: str
+    objects: int
+    packed: int
+    plain: int
+    bare: int
+
+
+def _fetch(a: Tocsin, b: Tocsin) -> list[_Weight]:
+    """Ask A as B would."""
     node = open_node(load_settings(b.home, allow_loopback_peers=True))
     with closing(node.database), open_http(node) as http:
         with node.database.read() as tx:
             (peer,) = list_peers(tx)
         way = reach(node, peer.base, peer.node_id, http)
         feed = FeedName(NodeId(a.node_id), "green")
-        single = max((_weigh(way, feed, seq, 1) for seq in range(_ENTRIES)), key=lambda w: w[0])
-        return single, _weigh(way, feed, 0, 100)
+        pages = [way.page(feed, seq, 1) for seq in range(_ENTRIES)]
+        fullest = max(pages, key=lambda page: len(_objects(page)))
+        record = write_json(fullest.objects[0])
+        objects = _objects(fullest)
+        return [
+            _Weight(
+                "the fullest entry by itself",
+                len(objects),
+                len(gzip_bytes(record, SMALL)),
+                len(record),
+                sum(map(len, objects)),
+            ),
+            _weigh(
+                way, feed, fullest.objects[0]["seq"] - 1, 1, "that entry in a page, with a head"
+            ),
+            _weigh(way, feed, 0, 100, "all entries in one page"),
+        ]
 
 
-def _weigh(way: HttpPeer, feed: FeedName, after: int, limit: int) -> tuple[int, ...]:
+def _weigh(way: HttpPeer, feed: FeedName, after: int, limit: int, what: str) -> _Weight:
     before = way.received
     page = way.page(feed, after, limit)
     packed = way.received - before
-    objects = [
-        value
+    plain = sum(len(write_json(record)) for record in page.objects) + len(write_json(page.head))
+    objects = _objects(page)
+    return _Weight(what, len(objects), packed, plain, sum(map(len, objects)))
+
+
+def _objects(page: FeedPage) -> list[bytes]:
+    return [
+        write_json(value)
         for record in page.objects
         for value in strict_loads(read_b64(record["dsse"]["payload"]))["objects"]
     ]
-    plain = sum(len(write_json(record)) for record in page.objects) + len(write_json(page.head))
-    return len(objects), packed, plain, sum(len(write_json(value)) for value in objects)

@@ -132,7 +132,9 @@ class VectorReader:
         return bytes(rows[0]["record"])
 
     def is_closed(self, feed: str) -> bool:
-        return bool(rows_of(self.node, f"SELECT 1 FROM feeds WHERE feed = '{feed}' AND state = 'closed'"))
+        return bool(
+            rows_of(self.node, f"SELECT 1 FROM feeds WHERE feed = '{feed}' AND state = 'closed'")
+        )
 
     def shows(self, label: str, origins: frozenset[str]) -> dict[str, bool]:
         """Which of these nodes' objects a reader of a label finds, and whether they are revoked."""

@@ -2,7 +2,7 @@
 
 ``python -m tests.support.wire_vectors --write`` writes them anew, without ``--write`` it names the
 files that would change. A change of one is a change of the wire. Nothing in ``tests.support.wire``
-imports the product: the bytes are built from PROTOCOL's text, by the standard library and libsodium.
+imports the product: the bytes come from PROTOCOL's text, the standard library and libsodium.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.wire import groups, recall
+from tests.support.wire import exchange, groups, keys, pushes, recall, statements
 from tests.support.wire.organisations import Subject
 
 FOLDER = Path(__file__).parents[1] / "conformance" / "vectors"
@@ -20,6 +20,13 @@ SUBJECTS: dict[str, Callable[[], Subject]] = {
     "group_feeds": groups.build,
     "recall": recall.build,
     "stubs": recall.build_stubs,
+    "acks": statements.build_acks,
+    "proofs": statements.build_proofs,
+    "vouches": statements.build_vouches,
+    "keys": keys.build,
+    "pushes": pushes.build,
+    "carried_files": exchange.build_carried,
+    "versions": exchange.build_versions,
 }
 
 

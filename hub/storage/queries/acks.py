@@ -32,13 +32,14 @@ class AckRow:
 
 @dataclass(frozen=True, slots=True)
 class DueAck:
-    """What we have to confirm to a peer."""
+    """What we have to confirm to a peer, and since when."""
 
     feed_row: int
     feed: str
     seq: int
     hash: EntryHash
     did: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,14 @@ def note_due_ack(
 def due_acks(tx: Transaction, recipient: NodeId, limit: int) -> list[DueAck]:
     """List what has to be confirmed to a peer, the oldest first."""
     rows = tx.connection.execute(
-        sa.select(ACKS_DUE.c.feed_row, FEEDS.c.feed, ACKS_DUE.c.seq, ENTRIES.c.hash, ACKS_DUE.c.did)
+        sa.select(
+            ACKS_DUE.c.feed_row,
+            FEEDS.c.feed,
+            ACKS_DUE.c.seq,
+            ENTRIES.c.hash,
+            ACKS_DUE.c.did,
+            ACKS_DUE.c.since,
+        )
         .join(FEEDS, FEEDS.c.feed_row == ACKS_DUE.c.feed_row)
         .join(
             ENTRIES,
@@ -115,20 +123,18 @@ def due_acks(tx: Transaction, recipient: NodeId, limit: int) -> list[DueAck]:
         .order_by(ACKS_DUE.c.since, ACKS_DUE.c.feed_row, ACKS_DUE.c.seq)
         .limit(limit)
     )
-    return [DueAck(r.feed_row, r.feed, r.seq, EntryHash(r.hash), r.did) for r in rows]
+    return [DueAck(r.feed_row, r.feed, r.seq, EntryHash(r.hash), r.did, r.since) for r in rows]
 
 
-def drop_due_acks(
-    tx: Transaction, recipient: NodeId, told: Sequence[DueAck], until: datetime
-) -> None:
-    """Forget what was confirmed; what is due anew since then stays."""
+def drop_due_acks(tx: Transaction, recipient: NodeId, told: Sequence[DueAck]) -> None:
+    """Forget what was confirmed; what became due anew meanwhile stays, wherever the clock goes."""
     for ack in told:
         tx.connection.execute(
             ACKS_DUE.delete().where(
                 ACKS_DUE.c.recipient == recipient,
                 ACKS_DUE.c.feed_row == ack.feed_row,
                 ACKS_DUE.c.seq == ack.seq,
-                ACKS_DUE.c.since <= until,
+                ACKS_DUE.c.since == ack.since,
             )
         )
 

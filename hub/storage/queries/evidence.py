@@ -29,6 +29,17 @@ class EvidenceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class UntoldEvidence:
+    """What tells whom a proof concerns; not the proof itself, which may be large."""
+
+    evidence_id: int
+    kind: str
+    accused: NodeId
+    feed: str | None
+    seq: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class BranchEntry:
     """An entry of the branch that was not taken; ``dsse`` as JSON bytes."""
 
@@ -126,18 +137,18 @@ def count_evidence(
     return int(tx.connection.execute(statement).scalar_one())
 
 
-def evidence_untold(tx: Transaction, node_id: NodeId) -> tuple[EvidenceRow, ...]:
+def evidence_untold(tx: Transaction, node_id: NodeId) -> tuple[UntoldEvidence, ...]:
     """List the proofs that a peer was not told of, nor brought itself."""
     told = sa.select(EVIDENCE_TOLD.c.evidence_id).where(EVIDENCE_TOLD.c.node_id == node_id)
     rows = tx.connection.execute(
-        sa.select(EVIDENCE)
+        sa.select(*(EVIDENCE.c[column.name] for column in fields(UntoldEvidence)))
         .where(
             EVIDENCE.c.evidence_id.not_in(told),
             sa.or_(EVIDENCE.c.sender.is_(None), EVIDENCE.c.sender != node_id),
         )
         .order_by(EVIDENCE.c.evidence_id)
     )
-    return tuple(map(_evidence, rows))
+    return tuple(UntoldEvidence(*row) for row in rows)
 
 
 def note_evidence_told(

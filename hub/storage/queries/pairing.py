@@ -48,3 +48,13 @@ def newest_documents_of_peers(
         .order_by(PEERS.c.added_at, PEERS.c.node_id)
     )
     return tuple((NodeId(row.node_id), bytes(row.dsse)) for row in rows)
+
+
+def documents_as_stored(tx: Transaction, node_id: NodeId) -> tuple[tuple[datetime, bytes], ...]:
+    """List a node's documents, version 1 first, with the instants at which they were stored."""
+    rows = tx.connection.execute(
+        sa.select(NODE_DOCUMENTS.c.stored_at, NODE_DOCUMENTS.c.dsse)
+        .where(NODE_DOCUMENTS.c.node_id == node_id)
+        .order_by(NODE_DOCUMENTS.c.version)
+    )
+    return tuple((row.stored_at, bytes(row.dsse)) for row in rows)

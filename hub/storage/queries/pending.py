@@ -135,6 +135,20 @@ def first_unjustified(tx: Transaction, feed_row: int, *, until: int | None = Non
     return found
 
 
+def first_of_run(tx: Transaction, feed_row: int) -> int:
+    """Find the first of the stubs that nothing follows yet: of none of them a hash is vouched for."""
+    unlinked = (PENDING_ENTRIES.c.feed_row == feed_row, ~PENDING_ENTRIES.c.linked)
+    linked = sa.select(sa.func.coalesce(sa.func.max(PENDING_ENTRIES.c.seq), 0)).where(
+        PENDING_ENTRIES.c.feed_row == feed_row, PENDING_ENTRIES.c.linked
+    )
+    found: int = tx.connection.execute(
+        sa.select(sa.func.min(PENDING_ENTRIES.c.seq)).where(
+            *unlinked, PENDING_ENTRIES.c.seq > linked.scalar_subquery()
+        )
+    ).scalar_one()
+    return found
+
+
 def drop_pending(
     tx: Transaction, feed_row: int, *, before: int | None = None, since: int | None = None
 ) -> None:

@@ -246,3 +246,17 @@ def test_what_refers_to_what_a_stub_hides_is_a_leak_to_a_newcomer_alone(node, a)
     assert give(node, a, with_stubs(a, (2, 4))).rejected == 1
     assert entry_states(node, a.feed("green").name)[4] == (5, "rejected", "E_REF_LEAK")
     assert FOUR in view_ids(node, Tlp.GREEN)
+
+
+def test_a_relays_run_of_stubs_is_forgotten_at_once(node, a, relay):
+    for number in range(1, 9):
+        a.put("green", indicator(number))
+    give(node, a, list(a.feed("green").entries[:2]), more=True)
+    run = [stub(a, seq, 99) for seq in (3, 4, 5, 6)]
+    for each in run:
+        each |= json.loads(stub_record(a.feed("green").name, each["seq"], "5" * 64, by=99, ts=a.at))
+    assert give(node, a, run, more=True, sender=relay).last_seq == 6
+    received = give(node, a, list(a.feed("green").entries[6:]))
+    assert received.error.params["stub_of"] == relay.node_id
+    assert cursor(node, a) == (2, 0)
+    assert a.deliver(node, "green", after=2).error is None

@@ -10,10 +10,12 @@ from federation.errors import SharingRefused
 from federation.feeds.sharing_policy import Release
 from hub.exchange.publish import PublishRequest, publish_objects
 from hub.exchange.releases import RELEASE_DELAY, honour_releases
-from hub.exchange.restrict import restrict_object
+from hub.exchange.restrict import append_restrict, restrict_object
 from hub.exchange.withdraw import withdraw_object
+from hub.storage.queries.peers import find_peer
+from schemas.identifiers import FeedName
 from schemas.markings import Tlp
-from tests.support.joined_nodes import direct, states, sync, view_ids, views
+from tests.support.joined_nodes import direct, states, sync, view, view_ids, views
 from tests.support.nodes import NOW, FixedClock, make_node
 from tests.support.publications import drafts, indicator, join, stix_id
 from tests.support.stored_state import check_invariants, rows_of
@@ -100,3 +102,51 @@ def test_one_that_does_not_widen_is_refused(a):
     release = Release(AT, Tlp.GREEN)
     with pytest.raises(SharingRefused, match="E_NOT_WIDER"):
         publish_objects(a, PublishRequest(drafts(indicator(1)), Tlp.GREEN, release=release))
+
+
+def later(a, b):
+    """The origin's next version, with the label of the first and without a release."""
+    value = indicator(1, modified="2026-03-01T09:30:00.000Z")
+    with a.database.read() as tx:
+        to = (find_peer(tx, b.node_id),)
+    publish_objects(a, PublishRequest(drafts(value), Tlp.AMBER, to=to))
+    sync(a, b, direct(b))
+
+
+def test_a_later_version_without_one_is_the_origins_later_word(a, b, clock):
+    later(a, b)
+    clock.at = AT + RELEASE_DELAY
+    for node in (a, b):
+        honour_releases(node)
+        assert ONE not in {stix_id for stix_id, _ in view(node, Tlp.CLEAR)}
+        assert ONE in view_ids(node, Tlp.AMBER)
+
+
+def test_a_later_version_after_it_takes_the_released_one_back(a, b, clock):
+    clock.at = AT + RELEASE_DELAY
+    for node in (a, b):
+        honour_releases(node)
+    later(a, b)
+    for node in (a, b):
+        assert ONE not in {stix_id for stix_id, _ in view(node, Tlp.CLEAR)}
+        assert ONE in view_ids(node, Tlp.AMBER)
+
+
+def test_it_can_be_restricted_to_the_label_that_it_prints(a, b, clock):
+    clock.at = AT + RELEASE_DELAY
+    for node in (a, b):
+        honour_releases(node)
+    restrict_object(a, ONE, Tlp.AMBER)
+    sync(a, b, direct(b))
+    for node in (a, b):
+        assert ONE not in view_ids(node, Tlp.CLEAR)
+
+
+def test_a_restriction_to_the_label_that_it_prints_stops_a_release_to_come(a, b, clock):
+    feed = FeedName(a.node_id, direct(b))
+    with a.database.write() as tx:
+        append_restrict(tx, a, feed, [ONE], Tlp.AMBER, [], a.now())
+    sync(a, b, direct(b))
+    clock.at = AT + RELEASE_DELAY
+    honour_releases(b)
+    assert ONE in view_ids(b, Tlp.AMBER) - view_ids(b, Tlp.CLEAR)

@@ -190,6 +190,20 @@ class TestWidening:
             assert [page.rejected for page in sync(a, node, "green")] == [0]
             assert ONE in view_ids(node, Tlp.GREEN)
 
+    def test_the_restriction_in_each_feed_is_named_to_its_readers(self, a, tmp_path, clock):
+        c = make_node(tmp_path, "c", clock)
+        join(c, a, "known")
+        publish(a, indicator(1))
+        clock.advance(seconds=1)
+        widen_object(a, ONE, Tlp.CLEAR)
+        sync(a, c, "clear")
+        restrict_object(a, ONE, Tlp.AMBER)
+        sync(a, c, "clear")
+        clock.advance(seconds=1)
+        widen_object(a, ONE, Tlp.CLEAR)
+        sync(a, c, "clear")
+        assert states(c, ONE)[-1] != ("withheld", "E_LABEL_LIVE")
+
     def test_without_naming_it_the_narrow_word_stands(self, a):
         publish(a, indicator(1))
         restrict_object(a, ONE, Tlp.AMBER)

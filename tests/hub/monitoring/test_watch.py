@@ -185,6 +185,23 @@ class TestStaleHeads:
             )
         assert looked(node) == set()
 
+    def test_a_group_whose_origin_speaks_and_serves_it_no_more_is_one_that_we_are_out_of(
+        self, node, a, clock
+    ):
+        """Nobody but the origin serves it, so nobody hides it; the alarm would never end."""
+        group = "g-" + "a" * 26
+        a.write(group, kind="group", group={
+            "gid": group, "name": "banks", "roster": "hidden", "history": "all",
+        })  # fmt: skip
+        a.deliver(node, group)
+        keep(node, a.head(group))
+        clock.advance(hours=49)
+        hear(node, a)
+        assert looked(node) == set()
+        clock.advance(minutes=61)
+        stale = ("HEAD_STALE", str(a.feed(group).name))
+        assert looked(node) == {("PEER_SILENT", a.node_id), stale}
+
 
 class TestLag:
     def test_t10_what_a_head_promised_and_nobody_brought_is_an_alarm(self, node, a, clock):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from federation.feeds.acks import PassedOn, ack_payload
+from federation.feeds.acks import MOST_READERS, PassedOn, ack_payload
 from federation.signing.signer import seal
 from hub.exchange.publish import PublishRequest, publish_objects
 from hub.exchange.receipts import list_receipts
 from hub.exchange.withdraw import withdraw_object
 from hub.peers.acknowledge import MOST_ACKS, accept_acks, counts_of
 from hub.peers.owed_acks import feeds_to_confirm, plan_acks
-from hub.storage.queries.acks import due_acks
+from hub.storage.queries.acks import due_acks, drop_due_acks
 from hub.storage.queries.feeds import find_feed, update_feed
 from hub.storage.queries.peers import find_peer
 from hub.storage.queries.positions import note_position, positions_of
@@ -184,3 +184,31 @@ def test_a_relay_counts_who_confirmed_to_it_and_names_nobody(a, tmp_path, clock)
     with b.database.read() as tx:
         assert counts_of(tx, held.feed_row, 2) == PassedOn(readers=5, confirmed=2)
         assert [due.did for due in due_acks(tx, a.node_id, 10)] == ["retracted"]
+
+
+def test_a_reader_that_counts_too_many_cannot_spoil_what_its_relay_says(a, tmp_path, clock):
+    b = make_node(tmp_path, "b", clock)
+    join(b, a)
+    sync(a, b, "green")
+    with a.database.read() as tx:
+        theirs = find_feed(tx, FeedName(a.node_id, "green"))
+    with b.database.write() as tx:
+        held = find_feed(tx, FeedName(a.node_id, "green"))
+        update_feed(tx, held.feed_row, head=theirs.head)
+    liar = Author(4)
+    liar.meets(b)
+    give(b, liar, ack_of(liar, a, passed_on=PassedOn(MOST_READERS, MOST_READERS)))
+    with b.database.read() as tx:
+        counts = counts_of(tx, held.feed_row, 2)
+    assert counts == PassedOn(MOST_READERS, MOST_READERS)
+
+
+def test_a_clock_that_goes_back_repeats_nothing(a, tmp_path, clock):
+    b = make_node(tmp_path, "b", clock)
+    join(b, a)
+    sync(a, b, "green")
+    with b.database.write() as tx:
+        told = due_acks(tx, a.node_id, 10)
+        clock.advance(hours=-1)
+        drop_due_acks(tx, a.node_id, told)
+        assert due_acks(tx, a.node_id, 10) == []

@@ -23,7 +23,7 @@ from hub.settings import load_settings
 from hub.storage.queries.feeds import find_feed
 from hub.storage.queries.positions import note_position
 from schemas.errors import WireFormatError
-from schemas.identifiers import FeedName, direct_audience
+from schemas.identifiers import FeedName, b32, direct_audience
 from schemas.signed_envelope import CARRIED_TYPE
 from tests.hub.peers.test_pull import append_noops
 from tests.support.nodes import (
@@ -381,6 +381,16 @@ def test_t31_a_bomb_in_a_file_goes_off_nowhere(nodes, stick):
     with pytest.raises(WireFormatError) as refused:
         import_bundle(b, stick / "bomb")
     assert refused.value.code == "E_TOO_BIG"
+
+
+def test_t36_origins_of_which_the_file_has_no_documents_end_the_import(nodes, stick):
+    a, b, _ = nodes
+    made_up = [b32(hashlib.sha256(b"%d" % number).digest()) for number in range(400)]
+    lines = [{"feed": f"{node_id}/clear/1", "page": {"more": False}} for node_id in made_up]
+    made_by(a, b, stick / "for-b", lines)
+    imported = import_bundle(b, stick / "for-b")
+    assert len(imported.feeds) <= 33
+    assert not any(one.entries for one in imported.feeds)
 
 
 def test_what_packs_too_well_is_written_so_that_it_can_be_read(nodes, stick):

@@ -9,7 +9,8 @@ import pytest
 from federation.errors import EntryDeferred, PeerState, SignatureRejected
 from federation.feeds.heads import head_payload
 from federation.identity.node_document import Position, RevokedKey
-from federation.signing.signer import seal
+from federation.identity.rotation import NextDocument, new_record, next_payload
+from federation.signing.signer import SeedSigner, seal
 from federation.transport.peer_answers import FeedPage
 from hub.errors import Conflict, NotFound
 from hub.exchange.own_feeds import append_entry
@@ -18,8 +19,10 @@ from hub.peers.admit_evidence import MOST_A_DAY, admit_evidence
 from hub.peers.evidence import BRANCH_OF_FEED, MOST_AGAINST_ONE
 from hub.peers.freeze import freeze_feed, thaw_feed
 from hub.peers.gossip import gossip_with
+from hub.peers.known_nodes import pinned
 from hub.peers.pull import pull_peer
 from hub.peers.pull_feed import FeedPull
+from hub.peers.root_files import RootFiles, read_root_signers
 from hub.peers.stated_heads import find_good_head, keep_head
 from hub.peers.suspend import resume_peer, suspend_peer
 from hub.peers.wake import accept_wake
@@ -31,7 +34,7 @@ from hub.storage.queries.peers import find_peer
 from schemas.errors import WireFormatError
 from schemas.identifiers import EntryHash, FeedName, direct_audience
 from schemas.markings import Tlp
-from schemas.signed_envelope import HEAD_TYPE
+from schemas.signed_envelope import HEAD_TYPE, NODE_TYPE
 from schemas.strict_json import strict_loads, write_json
 from tests.support.joined_nodes import entry_states, view_ids
 from tests.support.nodes import (
@@ -477,6 +480,31 @@ class TestProofsOfOthers:
 
 
 class TestOwnFeeds:
+    def test_t16_a_proof_under_keys_of_a_thief_of_our_root_stops_nothing(self, node, a):
+        thief = SeedSigner(b"t" * 32)
+        with node.database.read() as tx:
+            own = pinned(tx, node.node_id)
+        record = new_record(
+            own.newest, thief.kid, thief.alg, thief.public_key, "entry", own.newest.issued
+        )
+        change = NextDocument(keys=(*own.newest.keys, record))
+        root = read_root_signers(own.newest, [RootFiles(node.settings.home).current], None)
+        his = seal(root, NODE_TYPE, next_payload(own.newest, change, own.newest.issued))
+        feed = FeedName(node.node_id, "clear")
+        one, two = (
+            seal(thief, HEAD_TYPE, head_payload(feed, 1, EntryHash(d * 64), node.now())).to_json()
+            for d in "cd"
+        )
+        body = {
+            "proofs": [{"type": "fork", "a": one, "b": two}],
+            "node": [own.newest.envelope.to_json(), his.to_json()],
+        }
+        with pytest.raises(SignatureRejected):
+            admit_evidence(node, _peer(node, a), write_json(body))
+        assert state_of(node, feed) == "open"
+        with node.database.read() as tx:
+            assert pinned(tx, node.node_id) == own
+
     def test_a_proof_against_ourselves_stops_us_from_writing_there(self, node, a):
         feed = FeedName(node.node_id, "clear")
         with node.database.read() as tx:

@@ -11,13 +11,19 @@ from federation.errors import PeerUnreachable
 from federation.feeds.heads import head_payload
 from federation.signing.signer import seal
 from federation.transport.peer_answers import FeedPage
-from hub.peers.gossip import MOST_STATED, Gossiped, compare_heads, gossip_with
+from hub.peers.gossip import (
+    MOST_STATED,
+    Gossiped,
+    compare_heads,
+    gossip_with,
+    plan_evidence,
+)
 from hub.peers.pull import pull_peer
 from hub.peers.pull_feed import FeedPull
 from hub.peers.stated_heads import find_good_head, keep_head
 from hub.peers.suspend import resume_peer, suspend_peer
 from hub.peers.wake import accept_wake
-from hub.storage.queries.evidence import evidence_untold
+from hub.storage.queries.evidence import evidence_untold, find_evidence, store_evidence
 from hub.storage.queries.feeds import find_feed
 from hub.storage.queries.stated_heads import heads_stated_by, heads_told_to
 from hub.storage.tables.evidence import STATED_HEADS
@@ -302,10 +308,38 @@ def test_t12_who_joined_a_group_later_gets_no_earlier_entry_as_evidence(tmp_path
     accept_wake(a, peer_of(a, b), write_json({"heads": [forged]}))
     with a.database.read() as tx:
         (row,) = evidence_untold(tx, c.node_id)
-    assert ENTRY_TYPE.encode() in row.body
+        assert ENTRY_TYPE.encode() in find_evidence(tx, row.evidence_id).body
     assert row.seq == feed.last_seq
     assert gossip_with(a, peer_of(a, c)) == Gossiped()
     with pytest.raises(PeerUnreachable):  # it would be told, if it were there
         gossip_with(a, peer_of(a, b))
     for node in (a, b, c):
         node.database.close()
+
+
+def test_t36_what_does_not_concern_a_peer_is_not_read_for_it(node):
+    """Proofs are large, and those about others' feeds wait for ever: every pull would read all."""
+    peer = Author(1).meets(node)
+    other = Author(2)
+    other.is_known_to(node)
+    with node.database.write() as tx:
+        for number in range(3):
+            store_evidence(
+                tx, digest=f"{number}", kind="fork", accused=other.node_id,
+                feed=str(FeedName(other.node_id, "green", number + 1)), seq=1, body=b"{}",
+                sender=None, at=node.now(),
+            )  # fmt: skip
+    seen = []
+
+    def note(_conn, _cursor, statement, *_rest):
+        seen.append(statement)
+
+    sa.event.listen(node.database.engine, "before_cursor_execute", note)
+    try:
+        with node.database.write() as tx:
+            plan_evidence(tx, node, peer)
+        assert gossip_with(node, peer) == Gossiped()
+    finally:
+        sa.event.remove(node.database.engine, "before_cursor_execute", note)
+    assert [text for text in seen if "evidence.kind" in text]
+    assert not [text for text in seen if "evidence.body" in text]

@@ -13,11 +13,11 @@ from federation.identity.node_document import pin_chain, rootset
 from federation.signing.keys import KeyRecord, key_id
 from federation.signing.request_auth import sign_request
 from hub.errors import Conflict
-from hub.peers.authenticate import ArrivedRequest
+from hub.peers.authenticate import ArrivedRequest, find_key_owner
 from hub.peers.directory import peer_state
 from hub.peers.known_nodes import pinned
 from hub.peers.node_conflicts import MOST_KEPT, is_frozen, thaw_node
-from hub.peers.node_documents import read_hint, store_chain
+from hub.peers.node_documents import LARGEST_CHAIN, read_hint, store_chain
 from hub.peers.node_updates import accept_documents
 from hub.peers.pull import pull_peer
 from hub.peers.root_files import RootFiles, read_root_signers
@@ -106,6 +106,10 @@ def rotated(author, **changes):
     )
 
 
+def document_version(envelope):
+    return strict_loads(envelope.payload)["version"]
+
+
 def held(node, author):
     with node.database.read() as tx:
         return pinned(tx, author.node_id)
@@ -163,6 +167,31 @@ class TestTakingIn:
         keys = [record_of(a.owner.entry, "entry"), record_of(b.owner.http, "http")]
         assert refusal(node, a, second(a, keys=keys)) == "E_ID_CONFLICT"
         assert held(node, a).newest.version == 1
+
+    def test_a_key_stays_with_the_peer_that_was_known_with_it_first(self, node, a):
+        """A pull brings the documents of an older peer that lists a younger one's key."""
+        b = Author(2)
+        node.clock.advance(hours=1)
+        b.meets(node)
+        node.clock.advance(hours=1)
+        keys = [record_of(a.owner.entry, "entry"), record_of(b.owner.http, "http")]
+        learn(node, a.document, second(a, keys=keys))
+        with node.database.read() as tx:
+            found = find_key_owner(tx, b.owner.http.kid, node.now())
+        assert found == (b.node_id, b.owner.http.public_key)
+
+    def test_t36_a_chain_does_not_grow_without_end(self, node, a):
+        document, size = a.document, 0
+        while size < LARGEST_CHAIN:
+            following = second(
+                a, version=document_version(document) + 1, prev=document.hash, contact="c" * 60_000
+            )
+            size += len(following.to_bytes())
+            if size < LARGEST_CHAIN:
+                post(node, a, following)
+                document = following
+        assert refusal(node, a, following) == "E_TOO_BIG"
+        assert held(node, a).newest.hash == document.hash
 
     @pytest.mark.parametrize(
         "body",

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import pytest
 
+from federation.feeds.heads import head_payload
+from federation.identity.node_document import rootset
+from federation.identity.rotation import NextDocument, keys_beside, new_record, next_payload
+from federation.signing.signer import SeedSigner, seal
 from hub.bootstrap import open_node
 from hub.errors import Conflict
+from hub.peers.key_custody import kid_in, waiting_file
 from hub.peers.known_nodes import pinned
 from hub.peers.may_sign import sign_anyway, standing_of_signing
 from hub.peers.pull import pull_peer
+from hub.peers.root_ceremonies import RootGiven, rotate_root_with
 from hub.peers.root_files import RootFiles, read_root_signers
-from hub.peers.rotate_keys import open_new_epochs, rotate_key
+from hub.peers.rotate_keys import open_new_epochs, rotate_key, turn_keys
 from hub.peers.self_check import check_own_feeds
 from hub.peers.signing_marker import note_restored
 from hub.storage.backup import back_up, restore
+from hub.storage.queries.feeds import find_feed, update_feed
 from hub.workers.jobs import run_due_jobs
+from schemas.identifiers import FeedName
+from schemas.signed_envelope import HEAD_TYPE, NODE_TYPE
 from tests.support.nodes import (
     FixedClock,
     make_node,
@@ -25,6 +34,7 @@ from tests.support.nodes import (
     serve_in_thread,
     serving,
 )
+from tests.support.revocations import learn
 from tests.support.stored_state import check_invariants
 
 
@@ -41,10 +51,13 @@ def put_back(node, backup):
     return open_node(node.settings, clock=node.clock)
 
 
-def root_of(node):
+def document_of(node):
     with node.database.read() as tx:
-        document = pinned(tx, node.node_id).newest
-    return read_root_signers(document, [RootFiles(node.settings.home).current], None)
+        return pinned(tx, node.node_id).newest
+
+
+def root_of(node):
+    return read_root_signers(document_of(node), [RootFiles(node.settings.home).current], None)
 
 
 def test_documents_that_a_restore_lost_come_back_from_a_peer(nodes, tmp_path):
@@ -120,3 +133,61 @@ def test_a_feed_of_which_nothing_is_left_ends_where_peers_say(nodes, tmp_path):
     assert "third.example" in names_seen(b, "quarantined")
     a.database.close()
     b.database.close()
+
+
+def test_a_waiting_key_outlives_a_restore_that_lost_its_document(nodes, tmp_path):
+    a, b = nodes
+    with serving(a, b):
+        pair(a, b, "member")
+    back_up(a.database, tmp_path / "backup.db")
+    rotated = rotate_key(a, "entry", root_of(a))
+    a = put_back(a, tmp_path / "backup.db")
+    turn_keys(a)
+    assert kid_in(waiting_file(a.settings.home, "entry")) == rotated.kid
+    a.database.close()
+    b.database.close()
+
+
+def test_t16_a_thief_of_the_root_does_not_write_this_nodes_own_documents(nodes):
+    """A peer believes him, and states heads of ours under a key of his."""
+    a, b = nodes
+    thief = SeedSigner(b"t" * 32)
+    with serving(a, b):
+        pair(a, b, "member")
+        publish_names(a, ["one.example"], "green")
+        pull_peer(b, peer_of(b, a))
+        pull_peer(a, peer_of(a, b))
+        _say_as_thief(b, a, thief)
+        pull_peer(a, peer_of(a, b))
+        check_own_feeds(a)
+        with a.database.read() as tx:
+            assert pinned(tx, a.node_id).newest.version == 1
+        assert publish_names(a, ["two.example"], "green").objects == 1
+        rotated = rotate_root_with(a, RootGiven())
+        run_due_jobs(a)
+        with b.database.read() as tx:
+            assert pinned(tx, a.node_id).newest.version == rotated.version == 2
+            assert pinned(tx, a.node_id).newest.hash == document_of(a).hash
+    for node in nodes:
+        node.database.close()
+
+
+def _say_as_thief(b, a, thief):
+    """Let b believe a document of the current root's thief, and hold a head of his."""
+    with a.database.read() as tx:
+        own = pinned(tx, a.node_id)
+        green = find_feed(tx, FeedName(a.node_id, "green"))
+    now = own.newest.issued
+    record = new_record(own.newest, thief.kid, thief.alg, thief.public_key, "entry", now)
+    change = NextDocument(
+        keys=keys_beside(own.newest, record, now),
+        next_root=rootset(1, [thief.public_key]).hex(),
+    )
+    his = seal(root_of(a), NODE_TYPE, next_payload(own.newest, change, now))
+    learn(b, *(document.envelope for document in own.documents), his)
+    head = seal(
+        thief, HEAD_TYPE, head_payload(green.name, green.last_seq, green.last_hash, a.now())
+    )
+    with b.database.write() as tx:
+        held = find_feed(tx, green.name)
+        update_feed(tx, held.feed_row, head=head.to_bytes(), head_ts=a.now())

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import stat
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from federation.identity.node_document import rootset
+from federation.identity.node_document import Position, rootset
 from federation.identity.rotation import OVERLAP
 from federation.signing.signer import SeedSigner
-from hub.errors import Conflict, Misconfigured, NotFound
+from hub.errors import Conflict, Misconfigured, NotFound, StorageBusy
 from hub.exchange.withdraw import withdraw_object
 from hub.peers.key_custody import current_file, former_file, kid_in, read_key_file, waiting_file
 from hub.peers.known_nodes import pinned
+from hub.peers.root_ceremonies import RootGiven, renew_with, rotate_root_with
 from hub.peers.root_files import RootFiles, read_next_root, read_root_signers
 from hub.peers.rotate_keys import (
     open_new_epochs,
@@ -25,7 +27,7 @@ from hub.peers.rotate_keys import (
     turn_keys,
 )
 from hub.peers.signing_key import require_signing_key
-from hub.storage.queries.feeds import find_feed, list_feeds, records_after
+from hub.storage.queries.feeds import entry_hashes, find_feed, list_feeds, records_after
 from hub.storage.queries.jobs import subjects_with_job
 from hub.storage.queries.node_updates import note_told
 from schemas.identifiers import FeedName
@@ -262,7 +264,18 @@ class TestRevoking:
         assert revoked.new_kid is None
         assert node.keys.entry.kid == rotated.kid
 
-    @pytest.mark.parametrize("place", ["green/1", "clear/99", "clear/x", "clear"])
+    def test_a_feed_that_is_a_thiefs_from_its_beginning_has_no_good_place(self, node):
+        publish_names(node, ["thief.example"], "green")
+        revoke_key(node, node.keys.entry.kid, "stolen", root_of(node), last_good=["green/0"])
+        assert _names(node) == set()
+        assert document(node).revoked[0].last_good == (Position(1, _hash_of(node, "clear")),)
+        publish_names(node, ["one.example"], "green")
+        assert signers_of(node, "green") == [node.keys.entry.kid]
+        check_invariants(node)
+
+    @pytest.mark.parametrize(
+        "place", ["green/1", "clear/99", "clear/x", "clear", "clear/" + "9" * 5000]
+    )
     def test_a_place_that_is_none_is_refused(self, node, place):
         with pytest.raises((Conflict, NotFound)):
             revoke_key(node, node.keys.entry.kid, "r", root_of(node), last_good=[place])
@@ -309,6 +322,48 @@ class TestTheRoot:
         with pytest.raises(Misconfigured, match="E_ROOT_KEY"):
             read_root_signers(document(node), [files.next], None)
 
+    def test_what_is_committed_to_outlives_an_answer_that_was_lost(self, node):
+        """The commit was done, and what came after it failed."""
+
+        def fail():
+            raise StorageBusy("E_STORAGE_BUSY", "the connection is gone")
+
+        lost = replace(node, database=_Committing(node.database, fail))
+        with pytest.raises(StorageBusy):
+            rotate_root_with(lost, RootGiven())
+        files = RootFiles(node.settings.home)
+        assert document(node).version == 2
+        assert files.following.exists()
+        renew_with(node, RootGiven())
+        assert read_next_root(document(node), [files.next], None)
+
+    def test_the_files_change_places_also_where_the_next_one_is_written_elsewhere(self, node):
+        files = RootFiles(node.settings.home)
+        former, following = kid_in(files.current), kid_in(files.next)
+        stick = node.settings.home / "stick.key"
+        rotated = rotate_root_with(node, RootGiven(), stick)
+        assert rotated.root_key_files == (files.current,)
+        assert rotated.next_root_key_file == stick
+        assert kid_in(files.current) == following
+        assert [kid_in(path) for path in rotated.retired_root_key_files] == [former]
+        assert renew_with(node, RootGiven()).version == 3
+
+
+class _Committing:
+    """A database whose writes are committed and fail all the same."""
+
+    def __init__(self, database, fail):
+        self._database, self._fail = database, fail
+
+    @contextmanager
+    def write(self, **more):
+        with self._database.write(**more) as tx:
+            tx.after_commit["fail"] = self._fail
+            yield tx
+
+    def read(self):
+        return self._database.read()
+
 
 class TestEpochs:
     def test_a_new_epoch_goes_on_where_the_chain_ends(self, node, peer):
@@ -332,6 +387,14 @@ class TestEpochs:
 
 
 class TestRenewing:
+    @pytest.mark.usefixtures("peer")
+    def test_a_key_whose_successor_waits_still_ends_with_the_overlap(self, node, clock):
+        rotated = rotate_key(node, "entry", root_of(node))
+        renew_document(node, root_of(node))
+        ends = {key.kid: key.naf for key in document(node).keys}
+        assert ends[rotated.former_kid] == clock.at + OVERLAP
+        assert ends[rotated.kid] == ends[node.keys.http.kid] == document(node).expires
+
     def test_an_expired_document_refuses_publishing_with_a_remedy(self, node, clock):
         clock.advance(days=366)
         with pytest.raises(Conflict, match="E_NODE_EXPIRED") as refused:
@@ -370,6 +433,11 @@ def test_no_secret_is_where_it_should_not_be(node):
         if path.is_file() and secret.encode() in path.read_bytes()
     ]
     assert (kept.kid, others) == (node.keys.entry.kid, ["entry.key"])
+
+
+def _hash_of(node, audience):
+    with node.database.read() as tx:
+        return entry_hashes(tx, find_feed(tx, FeedName(node.node_id, audience)).feed_row, [1])[1]
 
 
 def _own_feeds(node):

@@ -138,6 +138,23 @@ class TestAfterARestore:
             f"{n}.example" for n in ("first", "second", "third", "fourth", "fifth")
         }
 
+    def test_t13_a_clock_that_went_back_makes_nobody_heard(self, a, b, clock):
+        with serving(b):
+            with serve_in_thread(a.node):
+                pair(a.node, b, "trusted")
+                clock.advance(hours=2)
+                publish_names(a.node, ["first.example"], "green")
+                check_own_feeds(a.node)
+                a.back_up()
+                publish_names(a.node, ["second.example"], "green")
+                pull(b, a.node)
+            clock.advance(hours=-1)
+            node = a.restore()
+            note_doubt(node)
+            assert refusal(node) == "doubtful"
+            assert check_own_feeds(node).recovered == 1
+            publish_names(node, ["third.example"], "green")
+
     @pytest.mark.long
     def test_a_restore_by_hand_is_noticed_by_the_marker_beside_the_keys(self, a, b):
         with serving(b):

@@ -162,6 +162,15 @@ def test_what_means_nobody_or_many_is_refused(node, peer):
         assert set(ambiguous.value.params["candidates"]) == {peer.node_id, twin.node_id}
 
 
+def test_nobody_can_call_itself_like_the_beginning_of_another_peers_id(node, peer):
+    impostor = replace(peer, node_id=NodeId("y" * 51 + "7"), name=peer.node_id[:12])
+    with node.database.write() as tx:
+        store_peer(tx, impostor)
+    with pytest.raises(Conflict, match="E_PEER_AMBIGUOUS"):
+        resolve_peer(node, peer.node_id[:12])
+    assert resolve_peer(node, peer.node_id[:13]) == peer
+
+
 def test_nobody_can_call_itself_like_another_peers_id(node, peer):
     impostor = PeerRow(
         node_id=NodeId("z" * 51 + "7"), name=peer.node_id, base=peer.base, trust=1,

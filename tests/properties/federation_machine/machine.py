@@ -198,7 +198,9 @@ class FederationMachine(RuleBasedStateMachine):
             if refused.code not in STOPPED or self.model.poisoned.isdisjoint(feeds):
                 raise
 
-    def pull(self, reader: int, sender: int, *, honest: bool = True) -> PullOutcome | None:
+    def pull(
+        self, reader: int, sender: int, *, honest: bool = True, is_lawless: bool = False
+    ) -> PullOutcome | None:
         """Let one node pull another, and tell the model; None when the reader would not.
 
         Whether it goes through is the model's word, unless the sender lies.
@@ -224,7 +226,7 @@ class FederationMachine(RuleBasedStateMachine):
             assert excused or self.revoked, f"{reader} pulls {sender}: {outcome}"
             if not excused:
                 self.troubled.add((reader, sender))
-        self.model.pull(reader, sender, went_well=went_well and honest)
+        self.model.pull(reader, sender, went_well=went_well and honest, is_lawless=is_lawless)
         self.check(reader)
         if outcome is not None and outcome.entries:
             self.grown[reader] += 1

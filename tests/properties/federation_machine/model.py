@@ -225,27 +225,39 @@ class Model:
         label = CLEAR if audience == "clear" else GREEN
         return towards.counts >= needed and label <= towards.lets_out
 
-    def may_pass(self, sender: int, feed: Feed, reader: int) -> bool:
-        """Tell whether a feed may go from one node to another now, if the sender has it."""
+    def may_pass(self, sender: int, feed: Feed, reader: int, *, is_lawless: bool = False) -> bool:
+        """Tell whether a feed may go from one node to another now, if the sender has it.
+
+        Args:
+            is_lawless: the sender asks nobody's trust. Then a reader still takes nothing that its
+                origin keeps from relays, and asks for no feed that is meant for another.
+        """
         origin = feed[0]
         if not (self.stands(sender, reader) and self.stands(reader, sender)):
             return False
         if origin == reader:
             return False
         if origin == sender:
-            return self.may_read(feed, reader)
+            is_for_another = feed[1].startswith("d") and feed[1] != f"d{reader}"
+            return self.may_read(feed, reader) or (is_lawless and not is_for_another)
         about = self.relation(reader, origin)
         # What a node wrote that is blocked here is not taken through others either.
         if about is not None and not about.stands:
             return False
+        if is_lawless:
+            return (feed[1], self.relay.get(feed, "none")) in RELAYED_TO
         return self.may_relay(sender, feed, reader)
 
-    def can_hand_over(self, sender: int, feed: Feed, reader: int, needle: Needle) -> bool:
+    def can_hand_over(
+        self, sender: int, feed: Feed, reader: int, needle: Needle, *, is_lawless: bool = False
+    ) -> bool:
         """Tell whether a reader may get a needle from a sender through a feed now."""
-        if feed not in needle.may.get(sender, ()) or not self.may_pass(sender, feed, reader):
+        if feed not in needle.may.get(sender, ()):
+            return False
+        if not self.may_pass(sender, feed, reader, is_lawless=is_lawless):
             return False
         # Who joined a group later reads what came after.
-        if self.members.get(feed, {}).get(reader, 0) > needle.number:
+        if self.members.get(feed, {}).get(reader, 0) > needle.number and not is_lawless:
             return False
         # Where it stood, there is a stub at whoever has read that it was taken back.
         word = needle.taken.get(feed)
@@ -407,7 +419,7 @@ class Model:
         self.poisoned |= told
         self.doubted |= {origin for origin, _ in told}
 
-    def pull(self, reader: int, sender: int, *, went_well: bool) -> None:
+    def pull(self, reader: int, sender: int, *, went_well: bool, is_lawless: bool = False) -> None:
         """One node asked another for everything.
 
         Args:
@@ -416,13 +428,21 @@ class Model:
         if frozenset({reader, sender}) in self.cut:
             return
         for needle in self.needles.values():
-            self._pass(needle, sender, reader, surely=went_well)
+            self._pass(needle, sender, reader, surely=went_well, is_lawless=is_lawless)
 
-    def _pass(self, needle: Needle, sender: int, reader: int, *, surely: bool) -> bool:
+    def _pass(
+        self,
+        needle: Needle,
+        sender: int,
+        reader: int,
+        *,
+        surely: bool,
+        is_lawless: bool = False,
+    ) -> bool:
         """Hand one needle over where that may be; tell whether anything changed."""
         changed = False
         for feed in needle.feeds | needle.echoes:
-            if self.can_hand_over(sender, feed, reader, needle):
+            if self.can_hand_over(sender, feed, reader, needle, is_lawless=is_lawless):
                 changed |= feed not in needle.may.setdefault(reader, set())
                 needle.may[reader].add(feed)
                 if surely and self.hands_over(sender, feed, reader, needle):

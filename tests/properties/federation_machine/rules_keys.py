@@ -75,14 +75,15 @@ class KeyRules(FederationMachine):
                 turn_keys(node)
 
     def prepare_to_pull(self, reader: int, sender: int) -> None:
-        """Tell a peer of new keys before they are used with it, as the worker does."""
+        """Each tells the other of new keys before they are used, as their workers do."""
         super().prepare_to_pull(reader, sender)
-        if sender in self.federation.bends:
+        if sender in self.federation.bends or not self.model.expect_pull(reader, sender):
             return
-        if reader in self.has_new_keys and self.model.expect_pull(reader, sender):
-            peer = self.federation.peer(reader, sender)
-            way = self.federation.way(reader)
-            tell_documents(self.federation.nodes[reader], peer, http=way)
+        for one, other in ((reader, sender), (sender, reader)):
+            if one in self.has_new_keys:
+                peer = self.federation.peer(one, other)
+                way = self.federation.way(one)
+                tell_documents(self.federation.nodes[one], peer, http=way)
 
     def _root(self, number: int) -> SeedSigner:
         """The root key that signs now."""

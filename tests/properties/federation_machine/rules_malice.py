@@ -7,6 +7,8 @@ from tests.properties.federation_machine.machine import Chooser, FederationMachi
 from tests.properties.federation_machine.model import CLEAR
 from tests.support.malicious import LIES, Liar
 
+LAWLESS = "every feed that it holds is served"
+
 
 class MaliceRules(FederationMachine):
     """What a malicious peer does."""
@@ -30,7 +32,7 @@ class MaliceRules(FederationMachine):
         self.prepare_to_pull(reader, sender)
         self.federation.bends[sender] = liar
         try:
-            self.pull(reader, sender, honest=False)
+            self.pull(reader, sender, honest=False, is_lawless=kind.name == LAWLESS)
         finally:
             del self.federation.bends[sender]
         if kind.own and liar.told:
@@ -40,5 +42,5 @@ class MaliceRules(FederationMachine):
 
     def note_confession(self, reader: int, sender: int, name: str) -> None:
         """A relay that served what it must not has signed that, and the proof holds the entry."""
-        if name == "every feed that it holds is served":
+        if name == LAWLESS:
             self.model.confessed.add((reader, sender))

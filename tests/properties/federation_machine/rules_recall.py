@@ -119,7 +119,11 @@ class RecallRules(PublishingRules):
             self._say(known, RESTRICTED, CLEAR)
             self._take(known, known.feeds - kept)
             for words in known.words:
-                self.model.needles[words].must[known.origin].clear()
+                needle = self.model.needles[words]
+                needle.must[known.origin].clear()
+                # Of a feed of which only some entries could be erased, nothing is certain.
+                for place in needle.must.values():
+                    place.difference_update(known.feeds if known.origin in self.revoked else kept)
             known.is_over = True
         self.check(known.origin)
 
@@ -173,12 +177,16 @@ class RecallRules(PublishingRules):
         known.said.append((words, what, label))
 
     def _take(self, known: StixObject, erased: set[Feed]) -> None:
-        """Entries that carried an object are stubs from now on, at whoever reads the last word."""
+        """Entries that carried an object are stubs from now on, at whoever reads the last word.
+
+        But in an epoch that has ended nothing can be said any more: what stands there stays.
+        """
         word = known.said[-1][0]
+        has_ended = known.origin in self.revoked
         for words in known.words:
             needle = self.model.needles[words]
             for feed in needle.feeds | needle.echoes:
-                if feed in self.model.needles[word].feeds:
+                if feed in self.model.needles[word].feeds and not has_ended:
                     needle.taken[feed] = (word, feed in erased)
                 else:
                     needle.shaky.add(feed)

@@ -58,6 +58,8 @@ class Feed:
             "policy": self.policy,
         } | members
         kept = {name: value for name, value in stated.items() if value is not None}
+        if "objects" in kept:
+            kept["objects"] = kept.pop("objects")  # a reader finds the policy before them
         return signed("entry", kept, *(keys or (self.origin.key("entry"),)))
 
     def write(self, kind: str = "noop", *keys: Key, **members: Any) -> dict[str, Any]:
@@ -83,7 +85,10 @@ class Feed:
 
     def stub(self, seq: int, by: int, **changes: Any) -> dict[str, Any]:
         """What stands in the place of an entry that entry ``by`` took back."""
-        stated = {"hash": hash_of(self.entries[seq - 1]), "ts": payload_of(self.entries[by - 1])["ts"]}
+        stated = {
+            "hash": hash_of(self.entries[seq - 1]),
+            "ts": payload_of(self.entries[by - 1])["ts"],
+        }
         stated |= {name: changes.pop(name) for name in ("hash", "ts") if name in changes}
         hints = self._hints(seq, stated["hash"], stated["ts"])
         return hints | {"dsse": None, "stub": by} | changes
@@ -102,7 +107,7 @@ class Feed:
             "hash": entry_hash,
         }
 
-    def head(self, seq: int | None = None, *keys: Key, **changes: Any) -> dict[str, Any]:
+    def head(self, seq: int | None = None, /, *keys: Key, **changes: Any) -> dict[str, Any]:
         """The origin's head at a seq, by default the last."""
         place = len(self.entries) if seq is None else seq
         stated = {
@@ -116,7 +121,7 @@ class Feed:
         return signed("head", stated, *(keys or (self.origin.key("entry"),)))
 
     def relay_head(
-        self, relay: Organisation, seq: int | None = None, *keys: Key, **changes: Any
+        self, relay: Organisation, seq: int | None = None, /, *keys: Key, **changes: Any
     ) -> dict[str, Any]:
         """A relay's signature under how far it serves this feed."""
         place = len(self.entries) if seq is None else seq

@@ -153,14 +153,18 @@ def _anchors(subject: Subject, origin: Organisation, relay: Organisation) -> Non
     other.write()
     other.write()
     wrong = [
-        ("of another feed", lambda feed: other.head(2), "E_FEED"),
+        ("of another feed", lambda _: other.head(2), "E_FEED"),
         ("signed by another node", lambda feed: feed.head(2, relay.key("entry")), "E_KEY_UNKNOWN"),
         ("under an http key", lambda feed: feed.head(2, origin.key("http")), "E_KEY_PURPOSE"),
-        ("with another hash than the next prev", lambda feed: feed.head(2, hash="e" * 64), "E_FORK"),
+        (
+            "with another hash than the next prev",
+            lambda feed: feed.head(2, hash="e" * 64),
+            "E_FORK",
+        ),
         ("of a later seq than the page follows", lambda feed: feed.head(1), "E_GAP"),
         ("with a critical member", lambda feed: feed.head(2, **{"!later": 1}), "E_SCHEMA"),
         ("that is an entry", lambda feed: feed.entries[1], "E_TYPE"),
-        ("that is missing", lambda feed: None, "E_GAP"),
+        ("that is missing", lambda _: None, "E_GAP"),
     ]
     for how, anchor_of, code in wrong:
         what = f"anchor {how}"

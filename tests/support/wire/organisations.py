@@ -51,6 +51,10 @@ def random_looking(*parts: object) -> bytes:
     return hashlib.sha256(("tocsin vectors " + " ".join(map(str, parts))).encode()).digest()
 
 
+def kid_of(alg: str, pub: bytes) -> str:
+    return b32(hashlib.sha256(b"tocsin-kid-v1\0" + alg.encode() + b"\0" + pub).digest())[:26]
+
+
 class Key:
     """One key; ``alg`` is ``x25519`` for sealing, ``ed25519`` for all else."""
 
@@ -60,8 +64,7 @@ class Key:
             self.pub = bytes(PrivateKey(seed).public_key)
         else:
             self.pub = bytes(SigningKey(seed).verify_key)
-        head = b"tocsin-kid-v1\0" + alg.encode() + b"\0"
-        self.kid = b32(hashlib.sha256(head + self.pub).digest())[:26]
+        self.kid = kid_of(alg, self.pub)
 
     def record(self, use: str, **changes: Any) -> dict[str, Any]:
         return {
@@ -110,14 +113,22 @@ def rootset(*keys: Key, threshold: int = 1) -> bytes:
 
 
 class Organisation:
-    """One node's keys and the documents that it has published."""
+    """One node's keys and the documents that it has published.
 
-    def __init__(self, name: str, **first: Any) -> None:
-        self.name = name
+    Args:
+        roots: the names of its first root keys, and how many of them have to sign.
+    """
+
+    def __init__(
+        self, name: str, *, roots: tuple[str, ...] = ("root",), threshold: int = 1, **first: Any
+    ) -> None:
+        self.name, self.threshold = name, threshold
         self.keys: dict[str, Key] = {}
         self.documents: list[dict[str, Any]] = []
-        roots = rootset(self.key("root")), rootset(self.key("next root"))
-        self.node_id = b32(hashlib.sha256(b"tocsin-node-v1\0" + b"".join(roots)).digest())
+        self.roots = [self.key(use) for use in roots]
+        first_set = rootset(*self.roots, threshold=threshold)
+        roots_hashed = first_set, rootset(self.key("next root"))
+        self.node_id = b32(hashlib.sha256(b"tocsin-node-v1\0" + b"".join(roots_hashed)).digest())
         self.publish(**first)
 
     def key(self, use: str) -> Key:
@@ -140,7 +151,7 @@ class Organisation:
             "name": self.name,
             "domains": ["registry.example"],
             "contact": "security@registry.example",
-            "root": {"threshold": 1, "keys": [b64(self.key("root").pub)]},
+            "root": {"threshold": self.threshold, "keys": [b64(key.pub) for key in self.roots]},
             "next_root": rootset(self.key("next root")).hex(),
             "keys": [self.key(use).record(use) for use in ("entry", "http", "seal")],
             "required_algs": ["ed25519"],
@@ -149,7 +160,7 @@ class Organisation:
             "revoked": [],
         } | changes
         kept = {name: value for name, value in stated.items() if value is not None}
-        return signed("node", kept, *(signers or (self.key("root"),)))
+        return signed("node", kept, *(signers or self.roots[: self.threshold]))
 
     def publish(self, *signers: Key, **changes: Any) -> dict[str, Any]:
         document = self.document(*signers, **changes)

@@ -74,6 +74,7 @@ def _restricts(subject: Subject) -> None:
     add_story(
         subject, what, pull(feed),
         holds=holds(feed, "stored", "stub", "stored"), shows={"amber+strict": _ids(feed, 1)},
+        serves={f"{feed.name}#2": feed.stub(2, 3)},
     )  # fmt: skip
 
     _rejected(
@@ -134,6 +135,7 @@ def _erases(subject: Subject) -> None:
     add_story(
         subject, what, pull(feed),
         holds=holds(feed, "stored", "stub", "stored", "stored"), shows={"green": _ids(feed, 1, 3)},
+        serves={f"{feed.name}#2": feed.stub(2, 4)},
     )  # fmt: skip
 
     what = "erase: what was taken in long before"
@@ -145,6 +147,7 @@ def _erases(subject: Subject) -> None:
     add_story(
         subject, what, first, step,
         holds=holds(feed, "stored", "stub", "stored"), shows={"green": _ids(feed, 1)},
+        serves={f"{feed.name}#2": feed.stub(2, 3)},
     )  # fmt: skip
 
     what = "erase: restrict and erase themselves cannot be erased"
@@ -164,7 +167,7 @@ def _erases(subject: Subject) -> None:
             ("nothing", {"seqs": []}),
             ("seqs that are none", {"seqs": [True]}),
         ],
-        lambda feed: {},
+        lambda _: {},
     )
 
 
@@ -235,7 +238,10 @@ def _rejected(
         feed.put("name-1")
         members = members_of(feed) | changes
         if "objects" in members:
-            members |= {"idn": _idn(feed, 1), "objects": [indicator(feed.origin, "name-1", "green")]}
+            members |= {
+                "idn": _idn(feed, 1),
+                "objects": [indicator(feed.origin, "name-1", "green")],
+            }
         feed.write(kind, **members)
         feed.write()
         add_entries(subject, what, feed, "stored", "rejected E_SCHEMA", "stored")
@@ -266,7 +272,11 @@ def _erased(subject: Subject, what: str, kind: str = "erase", **members: Any) ->
     feed = _feed(subject, what, puts=3)
     members = {"seqs": [2]} | members
     if kind == "restrict":
-        members = {"ids": _ids(feed, *members["seqs"]), "tlp": "amber", "stop_relay": True} | members
+        members = {
+            "ids": _ids(feed, *members["seqs"]),
+            "tlp": "amber",
+            "stop_relay": True,
+        } | members
     feed.write(kind, **members)
     return feed
 

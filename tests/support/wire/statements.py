@@ -16,14 +16,17 @@ def build_acks() -> Subject:
     feed = Feed(origin, "green")
     entry = feed.write()
     good: list[tuple[str, dict[str, Any]]] = [
-        *((f"it was {did}", {"did": did}) for did in ("stored", "restricted", "retracted", "erased")),
+        *(
+            (f"it was {did}", {"did": did})
+            for did in ("stored", "restricted", "retracted", "erased")
+        ),
         ("the terms were accepted", {"did": "accepted", "terms": "a" * 64}),
         ("a relay counts who reads through it", {"passed_on": {"readers": 3, "confirmed": 2}}),
         ("a relay that nobody reads through", {"passed_on": {"readers": 0, "confirmed": 0}}),
         ("an optional member that is unknown is ignored", {"later": {"names": []}}),
     ]
     for what, changes in good:
-        stated = _ack(acker, feed, entry, **changes)
+        stated = _ack(acker, feed, entry, changes)
         value = {name: stated[name] for name in ("did", "terms", "passed_on") if name in stated}
         given = _stated(acker, signed("ack", stated, acker.key("entry")), origin=origin.name)
         subject.add(what, "ack", given, {"value": value})
@@ -43,9 +46,9 @@ def build_acks() -> Subject:
         ("from before its key began", {"ts": at(-1)}, "E_KEY_REVOKED"),
     ]
     for what, changes, code in bad:
-        dsse = signed("ack", _ack(acker, feed, entry, **changes), acker.key("entry"))
+        dsse = signed("ack", _ack(acker, feed, entry, changes), acker.key("entry"))
         subject.add(what, "ack", _stated(acker, dsse, origin=origin.name), {"code": code})
-    stated = _ack(acker, feed, entry)
+    stated = _ack(acker, feed, entry, {})
     for what, dsse, code in [
         ("under an http key", signed("ack", stated, acker.key("http")), "E_KEY_PURPOSE"),
         ("signed as a head", signed("head", stated, acker.key("entry")), "E_TYPE"),
@@ -58,7 +61,10 @@ def _stated(by: Organisation, dsse: dict[str, Any], **more: str) -> dict[str, An
     return {"by": by.name, "dsse": dsse} | more
 
 
-def _ack(acker: Organisation, feed: Feed, entry: dict[str, Any], **changes: Any) -> dict[str, Any]:
+def _ack(
+    acker: Organisation, feed: Feed, entry: dict[str, Any], members: dict[str, Any]
+) -> dict[str, Any]:
+    changes = dict(members)
     did, more = changes.pop("did", "stored"), {}
     if "terms" in changes:
         more["terms"] = changes.pop("terms")
@@ -118,19 +124,20 @@ def _ends(subject: Subject) -> None:
 
 
 def _relay_pages(subject: Subject) -> None:
-    def refused(how: str, code: str | None, **changes: Any) -> None:
+    def refused(how: str, code: str | None, now: str = at(120), **changes: Any) -> None:
         what = f"relay head: {how}"
         feed = _feed(subject, what, entries=3)
         relay = subject.organisation(f"relay of {what}")
         key = relay.key(changes.pop("key", "entry"))
         head = feed.relay_head(relay, changes.pop("at_seq", 3), key, **changes)
         step = pull(feed, feed.page(x_tocsin_relay_head=head), sender=relay)
-        came_to = [code]
-        add_story(subject, what, step, came_to=came_to, holds={} if code else stored(feed, 3))
+        kept = {} if code else stored(feed, 3)
+        add_story(subject, what, step, came_to=[code], now=now, holds=kept)
 
     refused("a page with one", None)
     refused("with an optional member that is unknown", None, later=1)
-    refused("from 48 hours ago", None, ts=at(120, days=-2), key="entry of old")
+    refused("from 48 hours ago", None, ts=at(120), now=at(120, days=2))
+    refused("from over 48 hours ago", "E_RELAY_FORBIDDEN", ts=at(120), now=at(121, days=2))
     refused("below the page's last entry", "E_RELAY_FORBIDDEN", at_seq=2)
     refused("with another hash than the page", "E_RELAY_FORBIDDEN", hash="e" * 64)
     refused("from over 48 hours ahead", "E_RELAY_FORBIDDEN", ts=at(121, days=2))
@@ -183,7 +190,9 @@ def _fork_proofs(subject: Subject, other: Organisation) -> None:
         add(f"fork proof: {what}", a, b, {"seq": 2}, origin.name)
     last = other_two["signatures"][0]["sig"]
     forged = other_two | {
-        "signatures": [{"keyid": origin.key("entry").kid, "sig": ("B" if last[0] == "A" else "A") + last[1:]}]
+        "signatures": [
+            {"keyid": origin.key("entry").kid, "sig": ("B" if last[0] == "A" else "A") + last[1:]}
+        ]
     }
     elsewhere = Feed(origin, "clear")
     elsewhere.write()
@@ -212,7 +221,9 @@ def _fork_proofs(subject: Subject, other: Organisation) -> None:
     robbed.publish(revoked=revoked, keys=keys)
     subject.knows(robbed)
     void = {"code": "E_PROOF", "because": "E_KEY_REVOKED"}
-    add("fork proof: a thief's entry is void", ours.entries[1], theirs.entries[1], void, robbed.name)
+    add(
+        "fork proof: a thief's entry is void", ours.entries[1], theirs.entries[1], void, robbed.name
+    )
     add("fork proof: a thief's head is void", ours.head(2), theirs.head(2), void, robbed.name)
 
 
@@ -225,7 +236,11 @@ def _relay_proofs(subject: Subject, relay: Organisation) -> None:
     group.write()
 
     def add(
-        what: str, head: dict[str, Any], shown: object, expect: dict[str, Any], of: Organisation = origin
+        what: str,
+        head: dict[str, Any],
+        shown: object,
+        expect: dict[str, Any],
+        of: Organisation = origin,
     ) -> None:
         proof = {"type": "relay", "relayhead": head} | ({} if shown is None else {"entry": shown})
         given = {"accused": relay.name, "origin": of.name, "proof": proof}
@@ -244,8 +259,8 @@ def _relay_proofs(subject: Subject, relay: Organisation) -> None:
     add("an entry of another feed", kept.relay_head(relay), free, refused("E_FEED"))
     add("a relay head of somebody else", kept.relay_head(relay, 1, origin.key("entry")), entry,
         refused("E_KEY_UNKNOWN"))  # fmt: skip
-    add("a relay head that names somebody else", kept.relay_head(relay, relay=origin.node_id), entry,
-        refused("E_RELAY_FORBIDDEN"))  # fmt: skip
+    named = kept.relay_head(relay, relay=origin.node_id)
+    add("a relay head that names somebody else", named, entry, refused("E_RELAY_FORBIDDEN"))
     add("an entry of another origin than is said", kept.relay_head(relay), entry,
         refused("E_KEY_UNKNOWN"), relay)  # fmt: skip
 
@@ -257,7 +272,9 @@ def build_vouches() -> Subject:
     subject = Subject("Vouches (PROTOCOL 4.2)")
     voucher, newcomer = (subject.organisation(name) for name in ("voucher", "newcomer"))
     rotated, moved = Organisation("rotated newcomer"), Organisation("newcomer with a new root")
-    rotated.publish(keys=[rotated.key("entry 2").record("entry"), rotated.key("http").record("http")])
+    rotated.publish(
+        keys=[rotated.key("entry 2").record("entry"), rotated.key("http").record("http")]
+    )
     moved.documents.append(moved.rotation())
     for organisation in (rotated, moved):
         subject.knows(organisation)
