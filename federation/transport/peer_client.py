@@ -264,7 +264,9 @@ class HttpPeer:
             PeerState: ``E_NODE_VERSION`` when they do not follow what the peer holds.
         """
         body = write_json({"node": list(documents)})
-        return read_integer(self._post("federation/v1/node", body, expected=_OK), "version", least=1)
+        return read_integer(
+            self._post("federation/v1/node", body, expected=_OK), "version", least=1
+        )
 
     def acks(self, acks: Sequence[object]) -> None:
         """Tell the peer what this node did with entries (PROTOCOL 2.6)."""

@@ -87,7 +87,11 @@ def _explain_reader(
     title = None if decision.allowed else _filtered_collection(tx, row, reader)
     if title is not None:
         decision = decide_reader(
-            Tlp(row.shown_tlp), reader=standing, machine=row.machine, touches=False, collection=SELECTION
+            Tlp(row.shown_tlp),
+            reader=standing,
+            machine=row.machine,
+            touches=False,
+            collection=SELECTION,
         )
         state = (*state, f"It stands in the filtered collection {title}, granted to this token.")
     return _explained(decision, row, state)

@@ -107,9 +107,7 @@ class _Rejudging:
     def _restrict_again(self, seqs: Sequence[int]) -> None:
         """Let a later ``restrict`` of the feed bind what it could not find when it came."""
         carried = {
-            seq: rows
-            for seq in seqs
-            if (rows := carried_by(self.tx, self.feed.feed_row, [seq]))
+            seq: rows for seq in seqs if (rows := carried_by(self.tx, self.feed.feed_row, [seq]))
         }
         if not carried:
             return

@@ -5,8 +5,8 @@
 enter further views.
 
 Invariants:
-* nothing is honoured early, and a ``restrict`` that came in between is the later word, as is a later
-  version that bears a stricter label;
+* nothing is honoured early, and a ``restrict`` that came in between is the later word, as is a
+  later version that bears a stricter label;
 * no feed is opened to a peer: what may be read there is decided by the label that was signed;
 * an object that bears a stricter mark of its own than its entry is not released with it;
 * the bytes stay as they were signed, printed label included.

@@ -60,10 +60,11 @@ _BEHIND, _ALIEN, _CONTRADICTED = "behind", "alien", "contradicted"
 
 @dataclass(slots=True)
 class _Heard:
-    """What one peer's answer came to."""
+    """What one peer's answer came to; of ``lost`` feeds it has more than could be fetched."""
 
     recovered: int = 0
     touched: list[FeedName] = field(default_factory=list)
+    lost: set[FeedName] = field(default_factory=set)
 
 
 def hear_own_heads(
@@ -103,6 +104,8 @@ def hear_own_heads(
             forked.add(feed)
     if heard.touched:
         complete_own(node, heard.touched)
+    # Where its head is ahead, what could not be had shows when the heads are compared again.
+    heard.lost -= missing
     _record(node, peer, heads, forked, missing if not adopt else set(), heard)
     return heard.recovered
 
@@ -173,10 +176,14 @@ def _recover(
             heard.recovered += pulled.entries
             pulled = pull.run(feed, None)
     except TocsinError:
-        return False  # what could not be had shows when the heads are compared again
+        heard.lost.add(feed)
+        return False
     heard.recovered += pulled.entries
     heard.touched.append(feed)
-    return pulled.error is not None and pulled.error.code == "E_FORK"
+    is_fork = pulled.error is not None and pulled.error.code == "E_FORK"
+    if not pulled.whole and not is_fork:
+        heard.lost.add(feed)
+    return is_fork
 
 
 def _record(
@@ -216,7 +223,8 @@ def _record(
                 tx, OWN_ENTRIES_FOUND, peer.node_id, now, entries=heard.recovered, peer=peer.name
             )
         _forget_settled(tx, now)
-        update_peer(tx, peer.node_id, own_heads_at=now)
+        if not heard.lost:
+            update_peer(tx, peer.node_id, own_heads_at=now)
         may_sign.settle(tx, now)
 
 

@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, TypeDecorator
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 """A row's number; SQLite increments only a column whose type is exactly INTEGER."""
@@ -16,7 +17,7 @@ RowId = BigInteger().with_variant(Integer, "sqlite")
 
 def to_micros(at: datetime) -> int:
     """Count whole microseconds since 1970, exactly (floats would lose the last digits)."""
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    return (at - _EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:

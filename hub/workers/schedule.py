@@ -61,7 +61,7 @@ def _old_heads(tx: Transaction, now: datetime) -> list[FeedRow]:
     return [
         feed
         for feed in list_feeds(tx, own=True)
-        if feed.state == "open" and feed.head_ts is not None and feed.head_ts < now - HEAD_AGE
+        if (feed.state == "open" and feed.head_ts is not None and feed.head_ts < now - HEAD_AGE)
         # An epoch that ended while nothing could be signed is served again with a last head.
         or (feed.state == ENDED and feed.head is None and feed.last_seq > 0)
     ]

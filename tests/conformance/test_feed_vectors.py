@@ -148,9 +148,7 @@ def test_the_fork_is_a_proof_for_anybody(vectors: dict[str, Any], origin: Pinned
         assert proof.to_json() == value
 
 
-def test_the_relay_proof(
-    vectors: dict[str, Any], origin: PinnedNode, reader: PinnedNode
-) -> None:
+def test_the_relay_proof(vectors: dict[str, Any], origin: PinnedNode, reader: PinnedNode) -> None:
     value = vectors["more"]["relay_proof"]
     proof = read_relay_proof(value, relay=reader, origin=origin)
     assert proof.relay == reader.node_id

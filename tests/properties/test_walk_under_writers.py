@@ -297,7 +297,7 @@ def judge_walks(story: Story) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_readers_lose_nothing_while_four_producers_add(tmp_path: Path, kind: str) -> None:
+def test_class17_readers_lose_nothing_while_four_producers_add(tmp_path: Path, kind: str) -> None:
     url = postgresql_with_tables() if kind == "postgresql" else ""
     with served_twice(tmp_path, url) as served:
         judge(run_story(served, 1.0))

@@ -75,7 +75,7 @@ def code_of(data: bytes, **limits: int) -> str:
         ("١".encode(), "E_JSON_SYNTAX"),
     ],
 )
-def test_what_parsers_disagree_on_is_rejected(data, code):
+def test_t29_what_parsers_disagree_on_is_rejected(data, code):
     assert code_of(data) == code
 
 
@@ -118,7 +118,7 @@ def test_sixteen_levels_are_read_and_seventeen_rejected(pair):
     [b"[" * 1_000_000, b'[{"a":' * 500_000, b"[[]," * 400_000, b'["\\\\",' * 400_000],
     ids=["arrays", "objects", "pairs", "strings"],
 )
-def test_depth_is_judged_before_a_recursive_parser(data):
+def test_t30_depth_is_judged_before_a_recursive_parser(data):
     assert code_of(data) == "E_JSON_DEPTH"
 
 

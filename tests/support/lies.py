@@ -203,7 +203,7 @@ def _one_byte(told: Told) -> None:
 @lie("an entry is older than the one before", "backdate", own=True, least=2)
 def _backdate(told: Told) -> None:
     before = read_wire_time(told.payload(-2)["ts"])
-    told.sign(-1, ts=write_wire_time(before - timedelta(hours=1)))
+    told.sign(-1, ts=write_wire_time(before - timedelta(milliseconds=500)))
 
 
 @lie("an entry comes from the day after tomorrow", "backdate", own=True, least=1)
@@ -250,9 +250,11 @@ def _serve_all(told: Told) -> None:
         row = None if asked is None else find_feed_of_collection(tx, asked[1])
     if told.request.target == LISTING:
         _list_all(told)
+    if asked is None:
+        told.is_told = told.request.target == LISTING
+        return
     if row is None or row.head is None:
-        if not told.page:
-            told.raw = b'{"more":false}'
+        told.is_told = False
         return
     node = told.liar.node
     told.page = {"more": False, "x_tocsin_head": strict_loads(row.head)}

@@ -1,9 +1,9 @@
 """A malicious peer: a node's own keys, data and door, and a lie in what it answers.
 
-A ``Liar`` asks its honest door and bends the answer by one lie of ``tests.support.lies``. It signs with its own
-keys wherever a lie needs a signature, so that each lie is found out for what it says and not for a
-signature that a liar would have. It speaks through memory (a ``Bend`` of a simulated federation)
-or through a real socket (``liar_on_http``).
+A ``Liar`` asks its honest door and bends the answer by one lie of ``tests.support.lies``. It signs
+with its own keys wherever a lie needs a signature, so that each lie is found out for what it says
+and not for a signature that a liar would have. It speaks through memory (a ``Bend`` of a simulated
+federation) or through a real socket (``LiarOnHttp``).
 
 The lies, by what PROTOCOL 2.4 to 2.6 calls the step: what is **left out**, put in another
 **order**, **forked**, **replayed**, **retagged** (another feed, label or origin), **stripped** (of
@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ from schemas.identifiers import EntryHash, FeedName
 from schemas.signed_envelope import ENTRY_TYPE, HEAD_TYPE
 from schemas.strict_json import strict_loads, write_json
 from schemas.timestamps import read_wire_time
-from tests.support.http_server import Connection, ReceivedRequest, ScriptedServer, write_answer
+from tests.support.http_server import Connection, ReceivedRequest, write_answer
 from tests.support.simulated_federation import (
     HEADS,
     JSON_HEADERS,
@@ -42,6 +42,7 @@ from tests.support.simulated_federation import (
     Request,
 )
 
+_ON_THE_WIRE = frozenset({"accept-encoding", "content-length", "content-encoding"})
 PAGE, HEAD_LIST, FEED_LIST, ANY = "page", "heads", "listing", "any"
 _FAR_AHEAD = 2**53 - 1
 
@@ -54,6 +55,7 @@ class Told:
         page: the members of the answer's body, to be changed in place.
         feed: whose page it is; None for other answers.
         raw: what is sent instead of the members, when a lie sets it.
+        is_told: unset by a lie that finds nothing to lie about here.
     """
 
     liar: Liar
@@ -61,6 +63,7 @@ class Told:
     page: dict[str, Any]
     feed: FeedName | None = None
     raw: bytes | None = None
+    is_told: bool = True
 
     @property
     def objects(self) -> list[dict[str, Any]]:
@@ -174,8 +177,10 @@ class Liar:
         telling = Told(self, request, page, feed)
         if len(page.get("objects", ())) < self.kind.least or (self.kind.own and not telling.is_own):
             return answer
-        self.kind.tell(telling)
         self.told.add(feed)
+        self.kind.tell(telling)
+        if not telling.is_told:
+            return answer
         headers = TAXII_HEADERS if about in {PAGE, FEED_LIST} else JSON_HEADERS
         body = write_lax(telling.page) if telling.raw is None else telling.raw
         return HttpAnswer(200, headers, body)
@@ -200,17 +205,26 @@ def write_lax(value: Any) -> bytes:
     )
 
 
-@contextmanager
-def liar_on_http(liar: Liar, honest: Answering) -> Iterator[ScriptedServer]:
-    """Let a liar answer on a real socket; its address is the server's."""
+class LiarOnHttp:
+    """A liar on a real socket, under the very address that its node's document names.
 
-    def play(received: ReceivedRequest, connection: Connection) -> bool:
-        request = Request(
-            received.method, received.target, dict(received.headers), received.body or None
-        )
-        answer = liar(request, honest)
-        connection.send(write_answer(answer.status, answer.body, answer.headers))
+    The address is there before the node is, so the liar is put in afterwards.
+    """
+
+    def __init__(self) -> None:
+        self.liar: Liar | None = None
+        self.honest: Answering | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def play(self, received: ReceivedRequest, connection: Connection) -> bool:
+        """Answer one request; a ``Script``."""
+        assert self.liar is not None
+        assert self.honest is not None
+        # Nothing is packed, so that a lie finds the members that it bends.
+        headers = {k: v for k, v in received.headers.items() if k not in _ON_THE_WIRE}
+        request = Request(received.method, received.target, headers, received.body or None)
+        with self._one_at_a_time:
+            answer = self.liar(request, self.honest)
+        told = {k: v for k, v in answer.headers.items() if k not in _ON_THE_WIRE}
+        connection.send(write_answer(answer.status, answer.body, told))
         return True
-
-    with ScriptedServer(play) as server:
-        yield server

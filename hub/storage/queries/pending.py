@@ -136,7 +136,7 @@ def first_unjustified(tx: Transaction, feed_row: int, *, until: int | None = Non
 
 
 def first_of_run(tx: Transaction, feed_row: int) -> int:
-    """Find the first of the stubs that nothing follows yet: of none of them a hash is vouched for."""
+    """Find the first of the stubs behind the last step whose hash something signed names."""
     unlinked = (PENDING_ENTRIES.c.feed_row == feed_row, ~PENDING_ENTRIES.c.linked)
     linked = sa.select(sa.func.coalesce(sa.func.max(PENDING_ENTRIES.c.seq), 0)).where(
         PENDING_ENTRIES.c.feed_row == feed_row, PENDING_ENTRIES.c.linked

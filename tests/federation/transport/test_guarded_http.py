@@ -143,7 +143,7 @@ def test_literal_addresses_and_default_ports_are_read() -> None:
     assert read_url("http://9.9.9.9:8080/x").authority == "9.9.9.9:8080"
 
 
-def test_by_default_neither_plain_http_nor_loopback_is_reached() -> None:
+def test_class06_by_default_neither_plain_http_nor_loopback_is_reached() -> None:
     network = NoNetwork()
     codes = []
     with GuardedHttp(allow_loopback=False, network=network) as http:
@@ -167,7 +167,7 @@ def test_other_spellings_of_loopback_are_judged_by_the_address_they_mean(host: s
     assert network.connected == []
 
 
-def test_a_resolver_that_changes_its_mind_is_asked_once_and_one_connection_is_tried() -> None:
+def test_t33_class06_a_resolver_that_changes_its_mind_is_asked_once_and_tried_once() -> None:
     answers_of_dns = [["8.8.8.8"], ["169.254.169.254"]]
     network = NoNetwork()
     with (
@@ -185,7 +185,7 @@ def test_a_resolver_that_changes_its_mind_is_asked_once_and_one_connection_is_tr
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
-def test_no_redirect_is_followed(status: int) -> None:
+def test_t33_class06_no_redirect_is_followed(status: int) -> None:
     with ScriptedServer(answers(write_answer())) as target:
         assert failure_code(redirects(target.base, status)) == "E_HTTP_REDIRECT"
         assert target.connections == 0
@@ -285,7 +285,7 @@ def test_answers_come_with_status_lower_case_headers_and_unpacked_body() -> None
     assert (answer.status, answer.body, answer.headers["x-a"]) == (404, text, "1, 2")
 
 
-def test_a_gzip_bomb_is_refused() -> None:
+def test_t31_a_gzip_bomb_is_refused() -> None:
     assert failure_code(gzip_bomb(64)) == "E_HTTP_TOO_BIG"
 
 

@@ -137,7 +137,7 @@ def test_every_other_address_is_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", NEVER)
-def test_no_setting_admits_link_local_metadata_mapped_or_multicast(address: str) -> None:
+def test_t33_no_setting_admits_link_local_metadata_mapped_or_multicast(address: str) -> None:
     assert why_refused(address, loopback=True, private=True) is not None
 
 

@@ -46,7 +46,7 @@ def node(tmp_path: Path) -> Iterator[Node]:
     made.database.close()
 
 
-def test_a_date_is_of_the_commit_and_not_of_the_request_and_ahead_of_the_clock(node: Node) -> None:
+def test_class17_a_date_is_of_the_commit_and_not_of_the_request(node: Node) -> None:
     clock = TickingClock()
     slow = replace(node, clock=clock)
     feeder = Reader.of(list_tokens(node)[0])

@@ -252,9 +252,8 @@ def test_a_relays_run_of_stubs_is_forgotten_at_once(node, a, relay):
     for number in range(1, 9):
         a.put("green", indicator(number))
     give(node, a, list(a.feed("green").entries[:2]), more=True)
-    run = [stub(a, seq, 99) for seq in (3, 4, 5, 6)]
-    for each in run:
-        each |= json.loads(stub_record(a.feed("green").name, each["seq"], "5" * 64, by=99, ts=a.at))
+    feed = a.feed("green").name
+    run = [json.loads(stub_record(feed, n, "5" * 64, by=99, ts=a.at)) for n in (3, 4, 5, 6)]
     assert give(node, a, run, more=True, sender=relay).last_seq == 6
     received = give(node, a, list(a.feed("green").entries[6:]))
     assert received.error.params["stub_of"] == relay.node_id

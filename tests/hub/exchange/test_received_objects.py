@@ -144,7 +144,7 @@ class TestTrustGate:
         a.deliver(node, "green")
         assert states(node, ONE) == [("accepted", None)]
 
-    def test_an_exercise_reaches_no_view(self, node, a):
+    def test_class14_an_exercise_reaches_no_view(self, node, a):
         a.put("clear", indicator(1), policy={"exercise": True})
         assert a.deliver(node, "clear").accepted == 0
         assert states(node, ONE) == [("exercise", "EXERCISE")]

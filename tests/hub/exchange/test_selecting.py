@@ -150,7 +150,7 @@ def test_a_selection_has_no_producers(node, more):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_it_holds_what_matches_at_each_ceiling(node, author, when):
+def test_class08_it_holds_what_matches_at_each_ceiling(node, author, when):
     if when == "before":
         collection = select(node, "threat_type=dga")
     other = Author(2)
@@ -281,7 +281,7 @@ def test_a_grant_opens_it_without_originals_up_to_the_readers_ceiling(node):
     assert "picked" not in {view.alias for view in list_collections_of(node, other)}
 
 
-def test_nobody_writes_into_it_or_deletes_from_it(node, author):
+def test_class03_nobody_writes_into_it_or_deletes_from_it(node, author):
     select(node, "threat_type=dga")
     author.put("green", threat(1, "dga"))
     author.deliver(node, "green")

@@ -14,7 +14,7 @@ from hub.exchange.receive import receive_page
 from hub.exchange.rejudging import rejudge
 from hub.storage.queries.peers import find_peer
 from schemas.markings import Tlp
-from tests.support.joined_nodes import direct, entry_states, view_ids
+from tests.support.joined_nodes import direct, entry_states, states, view_ids
 from tests.support.nodes import FixedClock, make_node
 from tests.support.publications import Author, indicator, note, stix_id
 from tests.support.stored_state import check_invariants
@@ -114,3 +114,13 @@ class TestRejudging:
         a.deliver(node, "green")
         assert rejudge(node, a.node_id) == 0
         assert entries(node, a)[0] == (1, "rejected", "E_STALE_MODIFIED")
+
+
+def test_what_was_restricted_while_it_was_rejected_is_not_shown_by_judging_it_again(node, a):
+    audience = direct(node)
+    a.write(audience, kind="restrict", ids=[NOTE], tlp="amber+strict")
+    assert deliver(node, a, wider_whole=True).rejected == 1
+    a.deliver(node, "green")
+    assert rejudge(node, a.node_id) == 1
+    assert NOTE not in view_ids(node, Tlp.RED)
+    assert states(node, NOTE) == [("withheld", "RESTRICTED")]

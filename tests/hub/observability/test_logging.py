@@ -24,7 +24,7 @@ def log_with(tmp_path, capsys, **settings):
     return capsys.readouterr().err
 
 
-def test_an_event_for_people_is_one_line(tmp_path, capsys):
+def test_t43_class12_an_event_for_people_is_one_line(tmp_path, capsys):
     lines = log_with(tmp_path, capsys).splitlines()
     assert len(lines) == 1
     assert lines[0].endswith("info tocsin.test: peer evil\\nforged line \\x1b[2J")

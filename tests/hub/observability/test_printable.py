@@ -7,7 +7,7 @@ from hub.observability.printable import printable
 
 
 @given(st.text())
-def test_what_is_printed_is_printable_and_one_line(text):
+def test_t43_class12_what_is_printed_is_printable_and_one_line(text):
     shown = printable(text)
     assert shown.isprintable()
     assert len(shown.splitlines()) <= 1

@@ -24,7 +24,7 @@ def node(tmp_path):
     made.database.close()
 
 
-def test_a_token_is_256_random_bits_shown_once_and_kept_as_a_digest(node):
+def test_t45_a_token_is_256_random_bits_shown_once_and_kept_as_a_digest(node):
     added = add_token(node, "siem", "own")
     assert added.token.startswith("tocsin_")
     assert len(added.token) == len("tocsin_") + 52

@@ -11,7 +11,7 @@ from hub.exchange.receipts import list_receipts
 from hub.exchange.withdraw import withdraw_object
 from hub.peers.acknowledge import MOST_ACKS, accept_acks, counts_of
 from hub.peers.owed_acks import feeds_to_confirm, plan_acks
-from hub.storage.queries.acks import due_acks, drop_due_acks
+from hub.storage.queries.acks import drop_due_acks, due_acks
 from hub.storage.queries.feeds import find_feed, update_feed
 from hub.storage.queries.peers import find_peer
 from hub.storage.queries.positions import note_position, positions_of

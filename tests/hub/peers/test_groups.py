@@ -183,7 +183,7 @@ def test_a_group_is_taken_from_its_origin_alone(nodes, group, tmp_path, clock):
 # --- who may not know --------------------------------------------------------------------------
 
 
-def test_t46_no_door_tells_a_non_member_that_there_is_a_group(nodes, group):
+def test_t46_class11_no_door_tells_a_non_member_that_there_is_a_group(nodes, group):
     """Pages, collections, heads, listings and wake-ups: as if the group were not there."""
     a, b, c = nodes
     made = group_of(a, b, name=group)

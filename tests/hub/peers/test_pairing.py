@@ -189,7 +189,7 @@ def test_nobody_pairs_with_itself(a):
     assert refused.value.code == "E_ID_CONFLICT"
 
 
-def test_a_blocked_node_does_not_come_back_by_an_invitation(a, b):
+def test_class04_a_blocked_node_does_not_come_back_by_an_invitation(a, b):
     with serve_in_thread(a):
         pair(a, b)
         give_trust(a, b, "blocked")
@@ -209,7 +209,7 @@ def test_nor_does_its_own_invitation_lift_the_block_at_who_blocked_it(a, b):
     assert refused.value.code == "E_PEER_BLOCKED"
 
 
-def test_pairing_again_keeps_the_trust_that_stands(a, b):
+def test_class04_pairing_again_keeps_the_trust_that_stands(a, b):
     with serve_in_thread(a):
         pair(a, b, "trusted")
         pair(a, b)

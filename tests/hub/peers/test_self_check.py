@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from federation.errors import PeerUnreachable
 from federation.feeds.recovery import Hold
 from hub.bootstrap import open_node
 from hub.errors import Conflict
 from hub.exchange.withdraw import withdraw_object
 from hub.node import Node
 from hub.peers.may_sign import note_doubt, sign_anyway, standing_of_signing
+from hub.peers.own_heads import hear_own_heads
 from hub.peers.pull import pull_peer
 from hub.peers.root_ceremonies import RootGiven, open_epochs_with
 from hub.peers.self_check import begin_self_check, check_before_signing, check_own_feeds
@@ -36,6 +38,7 @@ from tests.support.nodes import (
     serve_in_thread,
     serving,
 )
+from tests.support.publications import Author
 from tests.support.stored_state import rows_of
 
 
@@ -80,6 +83,13 @@ def b(tmp_path, clock):
 @pytest.fixture
 def c(tmp_path, clock):
     return make_node(tmp_path, "gamma", clock)
+
+
+class LineThatBreaks:
+    """It told that it has more, and then the line broke."""
+
+    def page(self, *_):
+        raise PeerUnreachable("E_HTTP_TIMEOUT", "the line broke")
 
 
 def pull(node, other):
@@ -152,8 +162,20 @@ class TestAfterARestore:
             node = a.restore()
             note_doubt(node)
             assert refusal(node) == "doubtful"
+            clock.advance(hours=1)
             assert check_own_feeds(node).recovered == 1
             publish_names(node, ["third.example"], "green")
+
+    def test_a_peer_whose_entries_could_not_be_fetched_is_not_heard(self, a):
+        author = Author(1)
+        peer = author.meets(a.node)
+        note_restored(a.node.settings.home)
+        note_doubt(a.node)
+        green = FeedName(a.node.node_id, "green")
+        hear_own_heads(a.node, peer, LineThatBreaks(), [], beyond=frozenset({green}))
+        assert hold(a.node) is Hold.DOUBTFUL
+        hear_own_heads(a.node, peer, LineThatBreaks(), [])
+        assert hold(a.node) is None
 
     @pytest.mark.long
     def test_a_restore_by_hand_is_noticed_by_the_marker_beside_the_keys(self, a, b):
@@ -177,6 +199,7 @@ class TestAfterARestore:
             check_own_feeds(a.node)
             publish_names(a.node, ["second.example"], "green")
 
+    @pytest.mark.long
     def test_a_withdrawal_is_refused_like_a_publication(self, a, b):
         with serving(a.node, b):
             pair(a.node, b, "member")
@@ -187,6 +210,7 @@ class TestAfterARestore:
             assert refused.value.code == "E_SELF_CHECK"
             assert refused.value.remedy
 
+    @pytest.mark.long
     def test_what_was_withdrawn_and_drilled_is_again_what_it_was(self, a, b):
         with serving(b):
             with serve_in_thread(a.node):
@@ -322,6 +346,7 @@ class TestWhileItRuns:
             assert check_own_feeds(node, adopt=True).recovered == 1
             publish_names(node, ["third.example"], "green")
 
+    @pytest.mark.long
     def test_a_pull_hears_what_the_peer_holds(self, a, b):
         with serving(b):
             with serve_in_thread(a.node):
@@ -384,7 +409,7 @@ class TestAtTheStart:
             pair(a.node, b, "member")
             hang(a.node, nobody.base)
             begin_self_check(a.node)
-            checked = check_own_feeds(a.node, patience_seconds=0.3)
+            checked = check_own_feeds(a.node, patience_seconds=1.5)
         assert checked.answered == ("beta",)
         assert checked.standing.hold is None
 

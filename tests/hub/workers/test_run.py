@@ -65,7 +65,7 @@ def test_what_is_published_is_woken_for_and_pulled_at_once(a, b, running):
         eventually(lambda: names_seen(b) == {"new.example"})
 
 
-def test_hanging_peers_delay_no_other(a, b, running):
+def test_class13_hanging_peers_delay_no_other(a, b, running):
     with serving(a), ScriptedServer(silent) as nobody:
         pair(a, b, "trusted")
         for number in range(5):
@@ -84,7 +84,7 @@ def test_hanging_peers_delay_no_other(a, b, running):
 
 
 @pytest.mark.parametrize("kind", ["pull", "push"])
-def test_t3_13_as_many_hanging_peers_as_there_are_lanes_delay_no_other(a, b, kind):
+def test_class13_as_many_hanging_peers_as_there_are_lanes_delay_no_other(a, b, kind):
     """They fill every lane with requests that take half a minute to fail."""
     with serving(a), ScriptedServer(silent) as nobody:
         pair(a, b, "trusted")

@@ -141,3 +141,9 @@ def jobs_that_broke(home: Path) -> list[str]:
     with database_of(home) as db:
         rows = db.execute("SELECT kind, subject FROM jobs WHERE last_error = 'E_INTERNAL'")
         return [f"{row['kind']} of {row['subject']}" for row in rows]
+
+
+def references_in(content: bytes) -> list[str]:
+    """What a note is about."""
+    refs: list[str] = json.loads(content).get("object_refs", [])
+    return refs

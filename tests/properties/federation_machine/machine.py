@@ -262,16 +262,24 @@ class FederationMachine(RuleBasedStateMachine):
         )
 
     def check_views(self, number: int) -> None:
-        """Hold what readers find against what the origins said last (invariants 8, 9)."""
+        """Hold what readers find against what the origins said last (invariants 8, 9, 11)."""
         home = self.federation.home(number)
         lowest: dict[tuple[str, str], int] = {}
         for row in checks.objects_of(home):
             if row["state"] == "accepted":
                 claim = (row["stix_id"], row["origin"])
                 lowest[claim] = min(row["tlp"], lowest.get(claim, row["tlp"]))
-        for row in checks.shown_by(home):
+        erased_at = self.model.erased_at
+        rows = checks.shown_by(home)
+        visible = {(row["ceiling"], row["stix_id"]) for row in rows}
+        for row in rows:
             assert row["state"] == "accepted"
             assert row["tlp"] <= row["ceiling"], "shown below its label"
+            for ref in checks.references_in(row["content"]):
+                about = self.model.objects[ref]
+                shown = (row["ceiling"], ref) in visible or about.is_over
+                by_law = any(at == number and of == about.origin for at, (of, _) in erased_at)
+                assert shown or by_law, f"{row['stix_id']} refers to {ref}, out of its view"
             known = self.model.objects.get(row["stix_id"])
             if known is None:
                 continue
@@ -365,9 +373,16 @@ class FederationMachine(RuleBasedStateMachine):
     def check_agreement(self) -> None:
         """Nodes that hold the same feeds of an origin have the same objects of it (invariant 4).
 
-        But for what each decided for itself, whether an object waits for a person, and for what is
-        left of objects that were taken back: who came later never had them.
+        But for what each decided for itself, whether an object waits for a person; for what is left
+        of objects that were taken back, since who came later never had them; and for what refers
+        to such an object, which who came later cannot resolve.
         """
+        unresolved = {
+            self.model.needles[words].stix_id
+            for known in self.model.objects.values()
+            for words in known.notes
+            if known.is_over
+        }
         seen: dict[tuple[str, Any], tuple[int, Any]] = {}
         for number in self.everybody:
             home = self.federation.home(number)
@@ -379,12 +394,16 @@ class FederationMachine(RuleBasedStateMachine):
                 if writer == number or by_law:
                     continue
                 held = frozenset(
-                    (feed, chain[-1]) for feed, chain in chains.items() if feed.startswith(origin)
+                    (feed, chain[0], chain[-1])
+                    for feed, chain in chains.items()
+                    if feed.startswith(origin)
                 )
                 said = [
                     (row["stix_id"], row["version"], row["tlp"], bytes(row["content"]))
                     for row in rows
-                    if row["origin"] == origin and (row["state"] in LIVE or row["revoked"])
+                    if row["origin"] == origin
+                    and (row["state"] in LIVE or row["revoked"])
+                    and row["stix_id"] not in unresolved
                 ]
                 first, before = seen.setdefault((origin, held), (number, said))
                 differ = set(before) ^ set(said)

@@ -61,14 +61,14 @@ def test_a_pattern_outside_the_grammar_is_rejected(pattern):
 
 
 @pytest.mark.parametrize("pattern", BOMBS, ids=range(len(BOMBS)))
-def test_a_bomb_is_refused(pattern):
+def test_t32_a_bomb_is_refused(pattern):
     # Bounded work: the file's own timeout would end a run that is not.
     with pytest.raises(WireFormatError):
         check_pattern(pattern, "stix")
     assert simple_observables(pattern) == ()
 
 
-def test_refusing_a_nested_bomb_takes_time_in_proportion_to_its_length():
+def test_t32_refusing_a_nested_bomb_takes_time_in_proportion_to_its_length():
     def seconds(length: int) -> float:
         pattern = "(" * length + "[a:b = 1]"
         begin = time.perf_counter()

@@ -44,7 +44,7 @@ def test_a_peer_is_answered(nodes):
 
 
 @pytest.mark.parametrize("target", SIGNED_ADDRESSES)
-def test_strangers_and_the_unsigned_are_401(nodes, target):
+def test_class05_strangers_and_the_unsigned_are_401(nodes, target):
     a, _, stranger = nodes
     assert code_of(ask(stranger, a, target)) == "E_HTTP_SIG"
     if target != "/taxii2/":  # that one has another door, for tokens

@@ -65,7 +65,7 @@ def addresses_of(intel: Intel) -> set[str]:
     return {path for route in routes_of(intel.client.app) if (path := getattr(route, "path", ""))}
 
 
-def test_every_address_is_asked_or_named_as_one_without_objects(base: Intel) -> None:
+def test_class01_every_address_is_asked_or_named_as_one_without_objects(base: Intel) -> None:
     addresses = addresses_of(base)
     listed = base.client.get("/api/v1/openapi.json").json()["paths"]
     assert {path for path in addresses if path.startswith(INTEL)}, addresses
@@ -77,7 +77,7 @@ def test_every_address_is_asked_or_named_as_one_without_objects(base: Intel) -> 
     }, "an address of the intel root is not in the OpenAPI document, where the leak test finds it"
 
 
-def test_every_address_of_the_intel_root_asks_who_reads(base: Intel) -> None:
+def test_class05_every_address_of_the_intel_root_asks_who_reads(base: Intel) -> None:
     for path in addresses_of(base):
         if path.startswith(INTEL):
             address = path.format(collection_id="originals", object_id="x", status_id="x")

@@ -127,7 +127,7 @@ def test_a_broken_object_spoils_no_other_and_is_named(shared):
     assert shared.names("green", "shared") == ["a.example", "c.example"]
 
 
-def test_a_duplicate_is_no_error_and_other_content_under_its_version_is(shared):
+def test_class09_a_duplicate_is_no_error_and_other_content_under_its_version_is(shared):
     value = indicator("a.example")
     other = value | {"name": "other.example"}
     equal = dict(reversed(value.items()))
