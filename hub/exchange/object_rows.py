@@ -73,7 +73,8 @@ def draft_row(
         state=state,
         code=code,
         revoked=value.get("revoked") is True,
-        idn=idn,
+        # It proved the id by now; PostgreSQL stores no NUL, and nobody but a liar names one.
+        idn=idn if idn is None or "\0" not in idn else None,
         name_key=name_key_of(value) if findable else None,
         published_at=published_at or now,
         received_at=now,

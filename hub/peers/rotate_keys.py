@@ -31,7 +31,7 @@ from federation.signing.keys import USE_ENTRY, KeyRecord
 from federation.signing.signer import SeedSigner, Signer
 from hub.errors import Conflict, NotFound
 from hub.exchange.epochs import open_next_epoch
-from hub.exchange.own_feeds import AppendedEntry, wake_readers
+from hub.exchange.own_feeds import ENDED, AppendedEntry, refresh_head, wake_readers
 from hub.node import Node, NodeKeys
 from hub.peers.key_custody import (
     ONLINE_USES,
@@ -311,6 +311,10 @@ def _open_epochs(
         # As it stands now that the document was stored: what was void is gone.
         feed = held[before.feed_row]
         if feed.state != "open":
+            # Its end was stated under a key that counts no more, and without a head it is served
+            # to nobody: who has not read it yet would never get it.
+            if feed.state in {ENDED, "closed"} and feed.head is None:
+                refresh_head(tx, node, feed, now)
             continue
         entries.append(open_next_epoch(tx, node, feed, position, now))
         opened.append(EpochOpened(feed.feed, position.seq, str(entries[-1].feed)))

@@ -25,7 +25,16 @@ from schemas.markings import Tlp
 from schemas.strict_json import write_json
 from schemas.taxii.paging import Matches
 from tests.support.nodes import FixedClock, make_node
-from tests.support.publications import LATER, Author, domain, drafts, indicator, introduce, stix_id
+from tests.support.publications import (
+    LATER,
+    Author,
+    domain,
+    drafts,
+    indicator,
+    introduce,
+    note,
+    stix_id,
+)
 from tests.support.stored_state import rows_of
 
 WORD = st.text(
@@ -181,6 +190,14 @@ def test_every_key_has_to_match_and_any_of_its_values(node, author):
     other.deliver(node, "green")
     publish_objects(node, PublishRequest(drafts(threat(5, "sinkhole")), Tlp.GREEN))
     assert latest(node, collection) == ids(1, 2, 5)
+
+
+def test_class10_what_an_object_refers_to_is_not_drawn_in(node, author):
+    collection = select(node, "threat_type=dga")
+    author.put("green", threat(1, "phishing"), indicator(2))
+    author.put("green", note(3, *ids(1, 2), labels=["dga"]), threat(4, "dga"))
+    author.deliver(node, "green")
+    assert latest(node, collection) == {stix_id("note", 3)} | ids(4)
 
 
 def test_what_leaves_originals_leaves_it(node, author):

@@ -129,7 +129,7 @@ def test_a_relay_tells_its_readers_and_its_sender_of_what_it_took(relay, reader)
     pull = FeedPull(relay, sender, Pages(author), lambda: False)
     assert pull.run(author.feed("clear").name, None).entries == 1
     waits = planned(relay, "gossip")
-    assert set(waits) == {author.node_id, reader.node_id}
+    assert {author.node_id, reader.node_id} <= set(waits)
     # Who waits for it hears at once; who gave it knows.
     assert waits[reader.node_id] < timedelta(seconds=1) < waits[author.node_id]
 

@@ -227,6 +227,16 @@ class TestRevoking:
         assert ended.state == "ended"
         assert strict_loads(ended.head)["signatures"][0]["keyid"] == node.keys.entry.kid
 
+    def test_epochs_that_ended_before_keep_a_head_that_counts(self, node):
+        """Else the history of two revocations ago would be served to nobody any more."""
+        publish_names(node, ["one.example"], "green")
+        for _ in range(2):
+            revoke_key(node, node.keys.entry.kid, "stolen", root_of(node))
+        with node.database.read() as tx:
+            first = find_feed(tx, FeedName(node.node_id, "green"))
+        assert first.state == "ended"
+        assert strict_loads(first.head)["signatures"][0]["keyid"] == node.keys.entry.kid
+
     def test_what_was_published_is_not_published_again(self, node):
         publish_names(node, ["one.example"], "green")
         revoke_key(node, node.keys.entry.kid, "stolen", root_of(node))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -25,7 +25,9 @@ from hub.peers.pull import PullOutcome
 from hub.peers.trust import PeerChanges, set_peer
 from schemas.errors import TocsinError
 from tests.properties.federation_machine import checks
-from tests.properties.federation_machine.model import KNOWN, PARTNER, Feed, Model, Needle, Relation
+from tests.properties.federation_machine.choosing import Chooser, family_of, weight_of
+from tests.properties.federation_machine.model import Model
+from tests.properties.federation_machine.nouns import KNOWN, PARTNER, Feed, Needle, Relation
 from tests.support.publications import stix_id
 from tests.support.simulated_federation import KEPT_FROM_RELAYS, MOST_NODES, Federation
 
@@ -41,53 +43,6 @@ STOPPED = frozenset({"E_SELF_CHECK", "E_FROZEN", "E_FEED"})
 TRUSTS = range(KNOWN, PARTNER + 1)
 ALWAYS = frozenset({"publish", "pull"})
 """Families of steps without which nothing happens."""
-
-Value = TypeVar("Value")
-Rule = TypeVar("Rule", bound=Callable[..., None])
-_WEIGHT = "_federation_machine_weight"
-_FAMILY = "_federation_machine_family"
-
-
-def happens(family: str, weight: int = 1) -> Callable[[Rule], Rule]:
-    """Let a method be chosen as a step.
-
-    Hypothesis would leave out rules at random, runs in which nobody ever publishes or pulls among
-    them. Here whole families are left out, and never the ones without which nothing happens.
-
-    Args:
-        family: what is left out together.
-        weight: how often it is chosen, beside the others.
-    """
-
-    def mark(method: Rule) -> Rule:
-        setattr(method, _WEIGHT, weight)
-        setattr(method, _FAMILY, family)
-        return method
-
-    return mark
-
-
-class Chooser:
-    """What a step may choose, each choice with its name in the report of a failure."""
-
-    def __init__(self, data: st.DataObject) -> None:
-        self._data = data
-
-    def one(self, name: str, values: Collection[Value]) -> Value:
-        """Choose one value of several."""
-        return self._data.draw(st.sampled_from(list(values)), label=name)
-
-    def some(
-        self, name: str, values: Collection[Value], *, most: int, least: int = 1
-    ) -> list[Value]:
-        """Choose one value or a few, in their order."""
-        ordered = list(values)
-        few = st.sets(st.sampled_from(range(len(ordered))), min_size=least, max_size=most)
-        return [ordered[place] for place in sorted(self._data.draw(few, label=name))]
-
-    def flag(self, name: str) -> bool:
-        """Choose yes or no."""
-        return self._data.draw(st.booleans(), label=name)
 
 
 class FederationMachine(RuleBasedStateMachine):
@@ -120,22 +75,22 @@ class FederationMachine(RuleBasedStateMachine):
         pairs = [(one, other) for one in range(count) for other in range(one)]
         for one, other in choose.some("peers", pairs, least=count - 1, most=2 * count):
             self.meet(one, other, choose.one("trust", TRUSTS), choose.one("and back", TRUSTS))
-        families = {getattr(method, _FAMILY) for method in self._methods()}
+        families = {family_of(method) for method in self._methods()}
         left_out = data.draw(st.sets(st.sampled_from(sorted(families))), label="left out")
         self.awake = [
             method.__name__
             for method in self._methods()
-            for _ in range(getattr(method, _WEIGHT))
-            if getattr(method, _FAMILY) not in left_out - ALWAYS
+            for _ in range(weight_of(method))
+            if family_of(method) not in left_out - ALWAYS
         ]
         self.prepared()
 
     def _methods(self) -> list[Callable[..., None]]:
         names = sorted(name for name in dir(type(self)) if not name.startswith("__"))
         found = [getattr(self, name) for name in names]
-        methods = [method for method in found if hasattr(method, _FAMILY)]
+        methods = [method for method in found if family_of(method)]
         # What a report is shrunk towards comes first: publishing is the plainest step.
-        return sorted(methods, key=lambda method: getattr(method, _FAMILY) != "publish")
+        return sorted(methods, key=lambda method: family_of(method) != "publish")
 
     @rule(data=st.data())
     def step(self, data: st.DataObject) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hub.peers.groups import OpenGroup, add_member, create_group, remove_member
-from tests.properties.federation_machine.machine import Chooser, happens
-from tests.properties.federation_machine.model import AMBER, GREEN, STRICT, Feed, Group
+from tests.properties.federation_machine.choosing import Chooser, happens
+from tests.properties.federation_machine.nouns import AMBER, GREEN, STRICT, Feed, Group
 from tests.properties.federation_machine.rules_publishing import Audience, PublishingRules
 
 

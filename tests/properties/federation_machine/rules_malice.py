@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tests.support.lies  # noqa: F401 - puts every lie on the list
-from tests.properties.federation_machine.machine import Chooser, FederationMachine, happens
-from tests.properties.federation_machine.model import CLEAR
+from tests.properties.federation_machine.choosing import Chooser, happens
+from tests.properties.federation_machine.machine import FederationMachine
+from tests.properties.federation_machine.nouns import CLEAR
 from tests.support.malicious import LIES, Liar
 
 LAWLESS = "every feed that it holds is served"

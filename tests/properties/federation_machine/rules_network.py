@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.properties.federation_machine.machine import Chooser, FederationMachine, happens
+from tests.properties.federation_machine.choosing import Chooser, happens
+from tests.properties.federation_machine.machine import FederationMachine
 
 
 class NetworkRules(FederationMachine):

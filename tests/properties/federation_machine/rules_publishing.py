@@ -10,13 +10,9 @@ from federation.errors import SharingRefused
 from hub.exchange.publish import PublishRequest, publish_objects
 from schemas.markings import Tlp
 from schemas.timestamps import write_wire_time
-from tests.properties.federation_machine.machine import (
-    LABELS,
-    Chooser,
-    FederationMachine,
-    happens,
-)
-from tests.properties.federation_machine.model import (
+from tests.properties.federation_machine.choosing import Chooser, happens
+from tests.properties.federation_machine.machine import LABELS, FederationMachine
+from tests.properties.federation_machine.nouns import (
     AMBER,
     CLEAR,
     GREEN,

@@ -10,8 +10,9 @@ from hub.exchange.widen import widen_object
 from hub.exchange.withdraw import withdraw_object
 from schemas.markings import Tlp
 from tests.properties.federation_machine import checks
-from tests.properties.federation_machine.machine import LABELS, Chooser, happens
-from tests.properties.federation_machine.model import (
+from tests.properties.federation_machine.choosing import Chooser, happens
+from tests.properties.federation_machine.machine import LABELS
+from tests.properties.federation_machine.nouns import (
     CLEAR,
     GREEN,
     RESTRICTED,
@@ -66,7 +67,7 @@ class RecallRules(PublishingRules):
                     raise
                 return
             self._say(known, RESTRICTED, label)
-            self._take(known, set())
+            self._take(known, set(), set())
             known.label = label
             known.is_over = True
             if named is not None:
@@ -113,11 +114,12 @@ class RecallRules(PublishingRules):
             node = self.federation.nodes[known.origin]
             erased = erase_everywhere(node, found[0], REASON, [known.stix_id])
             # A feed's first entry is restricted and not erased: its bytes stay where they are. In
-            # a closed feed nothing can be said any more.
+            # a closed or frozen feed nothing can be said any more.
             kept = {self.feed_of(feed) for feed, _, _, kind in erased.entries if kind != "erase"}
-            kept |= {self.feed_of(feed) for feed in erased.unreached}
+            unreached = {self.feed_of(feed) for feed in erased.unreached}
             self._say(known, RESTRICTED, CLEAR)
-            self._take(known, known.feeds - kept)
+            self._take(known, known.feeds - kept, unreached)
+            kept |= unreached
             for words in known.words:
                 needle = self.model.needles[words]
                 needle.must[known.origin].clear()
@@ -176,7 +178,7 @@ class RecallRules(PublishingRules):
             self.model.carry_too(word, feed, surely=False, label=CLEAR)
         known.said.append((words, what, label))
 
-    def _take(self, known: StixObject, erased: set[Feed]) -> None:
+    def _take(self, known: StixObject, erased: set[Feed], unreached: set[Feed]) -> None:
         """Entries that carried an object are stubs from now on, at whoever reads the last word.
 
         But in an epoch that has ended nothing can be said any more: what stands there stays.
@@ -186,7 +188,8 @@ class RecallRules(PublishingRules):
         for words in known.words:
             needle = self.model.needles[words]
             for feed in needle.feeds | needle.echoes:
-                if feed in self.model.needles[word].feeds and not has_ended:
+                is_said = feed in self.model.needles[word].feeds and feed not in unreached
+                if is_said and not has_ended:
                     needle.taken[feed] = (word, feed in erased)
                 else:
                     needle.shaky.add(feed)

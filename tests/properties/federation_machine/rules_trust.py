@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from hub.peers.suspend import resume_peer, suspend_peer
-from tests.properties.federation_machine.machine import (
-    LABELS,
-    TRUSTS,
-    WORDS,
-    Chooser,
-    FederationMachine,
-    happens,
-)
+from tests.properties.federation_machine.choosing import Chooser, happens
+from tests.properties.federation_machine.machine import LABELS, TRUSTS, WORDS, FederationMachine
 
 
 class TrustRules(FederationMachine):

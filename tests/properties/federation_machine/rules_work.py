@@ -5,7 +5,8 @@ from __future__ import annotations
 from hub.peers.gossip import gossip_with
 from hub.workers.jobs import run_due_jobs
 from tests.properties.federation_machine import checks
-from tests.properties.federation_machine.machine import Chooser, FederationMachine, happens
+from tests.properties.federation_machine.choosing import Chooser, happens
+from tests.properties.federation_machine.machine import FederationMachine
 
 JOBS_A_TURN = 4
 

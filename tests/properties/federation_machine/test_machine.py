@@ -38,7 +38,9 @@ CALM = settings(
 )
 SHORT = settings(CALM, max_examples=20, derandomize=True)
 LONG = settings(CALM, max_examples=500)
-LOOK = settings(CALM, max_examples=12, derandomize=True, phases=[Phase.generate])
+LOOK = settings(
+    CALM, max_examples=30, stateful_step_count=30, derandomize=True, phases=[Phase.generate]
+)
 
 
 class Living(GroupRules, RecallRules, TrustRules, NetworkRules, MaliceRules, KeyRules, WorkRules):

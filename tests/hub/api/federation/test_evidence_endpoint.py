@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 
 from hub.peers.suspend import suspend_peer
@@ -15,9 +17,8 @@ from tests.support.signed_requests import ask, code_of, send
 ADDRESS = "/federation/v1/evidence"
 
 
-@pytest.fixture(scope="module")
-def nodes(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("evidence")
+@contextmanager
+def a_sender_and_a_recipient(folder):
     clock = FixedClock()
     made = tuple(make_node(folder, name, clock) for name in ("sender", "recipient"))
     with serving(*made):
@@ -25,6 +26,19 @@ def nodes(tmp_path_factory):
         yield made
     for node in made:
         node.database.close()
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory):
+    with a_sender_and_a_recipient(tmp_path_factory.mktemp("evidence")) as made:
+        yield made
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """Nodes of one test alone, for what the next one would feel."""
+    with a_sender_and_a_recipient(tmp_path) as made:
+        yield made
 
 
 def proof_against(author, *, forged=False):
@@ -82,8 +96,8 @@ def test_only_a_peer_may_accuse(nodes):
     assert ask(sender, recipient, ADDRESS).status == 404
 
 
-def test_t36_too_many_are_429(nodes):
-    sender, recipient = nodes
+def test_t36_too_many_are_429(fresh):
+    sender, recipient = fresh
     with recipient.database.write() as tx:
         for number in range(32):
             store_evidence(
@@ -91,11 +105,11 @@ def test_t36_too_many_are_429(nodes):
                 body=b"{}", sender=sender.node_id, at=recipient.now(),
             )  # fmt: skip
     author = Author(3)
-    answer = post(nodes, {"proofs": [proof_against(author)], "node": [author.document.to_json()]})
+    answer = post(fresh, {"proofs": [proof_against(author)], "node": [author.document.to_json()]})
     assert (answer.status, code_of(answer)) == (429, "E_QUOTA")
 
 
-def test_a_suspended_peer_is_a_stranger(nodes):
-    sender, recipient = nodes
+def test_a_suspended_peer_is_a_stranger(fresh):
+    sender, recipient = fresh
     suspend_peer(recipient, peer_of(recipient, sender))
-    assert post(nodes, {"proofs": []}).status == 401
+    assert post(fresh, {"proofs": []}).status == 401

@@ -122,7 +122,7 @@ def test_the_head_of_one_feed_or_the_one_404(nodes):
 
 
 @pytest.mark.parametrize(
-    "target", ["/federation/v1/acks", "/federation/v1/", "/federation/v2/node", "/taxii2/fed"]
+    "target", ["/federation/v1/open", "/federation/v1/", "/federation/v2/node", "/taxii2/fed"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_other_addresses_are_404_for_everybody(nodes, target, method):
