@@ -35,7 +35,7 @@ demo: $(STAMP) ## Run three nodes on this machine and narrate what they share an
 	@$(BIN)/tocsin demo $(ARGS)
 
 test: $(STAMP) ## Run the tests, but for the long ones
-	$(BIN)/python -m pytest -n auto -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
 test-long: $(STAMP) ## Run the long tests alone
 	$(BIN)/python -m pytest -m long $(ARGS)

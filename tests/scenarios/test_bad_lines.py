@@ -64,6 +64,7 @@ def test_a_line_that_breaks_loses_nothing_and_repeats_nothing(tmp_path: Path, se
         check_whole([a, b], names)
 
 
+@pytest.mark.long
 def test_a_stalled_answer_fails_with_a_word_and_the_next_pull_goes_on(tmp_path: Path) -> None:
     names = [f"stall-{number}.example" for number in range(100)]
     with two_over_a_line(tmp_path) as (a, b, line):

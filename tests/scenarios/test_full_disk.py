@@ -53,6 +53,7 @@ def test_publishing_on_a_full_disk_says_so_and_can_be_repeated(tmp_path: Path) -
         check_whole([a], names)
 
 
+@pytest.mark.long
 def test_pulling_onto_a_full_disk_says_so_and_goes_on_later(tmp_path: Path) -> None:
     names = many("pulled")
     with organisations(tmp_path, "a", "b") as (a, b):

@@ -139,6 +139,7 @@ def test_a_restart_under_load_loses_and_forks_nothing(
         check_whole([a, b], names)
 
 
+@pytest.mark.long
 def test_a_read_only_database_refuses_writes_with_a_word_and_serves_again(
     tmp_path: Path, postgres: OwnPostgres
 ) -> None:

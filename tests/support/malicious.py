@@ -224,9 +224,7 @@ class LiarOnHttp:
         headers = {k: v for k, v in received.headers.items() if k not in _ON_THE_WIRE}
         request = Request(received.method, received.target, headers, received.body or None)
         with self._one_at_a_time:
-            answer = (
-                self.honest(request) if self.liar is None else self.liar(request, self.honest)
-            )
+            answer = self.honest(request) if self.liar is None else self.liar(request, self.honest)
         told = {k: v for k, v in answer.headers.items() if k not in _ON_THE_WIRE}
         connection.send(write_answer(answer.status, answer.body, told))
         return True

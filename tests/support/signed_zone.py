@@ -154,7 +154,7 @@ def _write_unbound(
         f'  username: ""\n  pidfile: "{folder}/unbound.pid"\n  use-syslog: no\n'
         f'  do-not-query-localhost: no\n  do-daemonize: no\n  module-config: "validator iterator"\n'
         f'  trust-anchor-file: "{folder}/anchors"\n'
-        "  cache-max-ttl: 0\n  cache-max-negative-ttl: 0\n"
+        "  aggressive-nsec: no\n  cache-max-ttl: 0\n  cache-max-negative-ttl: 0\n"
         '  val-bogus-ttl: 0\n  infra-host-ttl: 0\n  root-hints: ""\n'
         + "".join(f'  local-zone: "{zone}" nodefault\n' for zone in (*signed, *unsigned))
         + "remote-control:\n  control-enable: no\n"
