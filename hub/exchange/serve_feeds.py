@@ -128,7 +128,6 @@ def read_feed_page(node: Node, peer: PeerRow, collection_id: str, request: PageR
     Raises:
         NotFound: ``E_NOT_FOUND``, unknown or not for this peer; ``E_ERASED`` when the next entry
             was erased at this node alone.
-        Gone: ``E_ERASED`` when the next entry was erased at this node alone.
     """
     now = node.now()
     with node.database.read() as tx:
@@ -269,8 +268,7 @@ def _decide(feed: FeedRow, peer: PeerRow, origin: PeerRow | None, naming: Naming
         name,
         relay=feed.relay or "none",
         peer=standing,
-        # Until stubs are served, a feed from which the origin took something back is not passed
-        # on at all: a page with the taken entry would undo the taking.
+        # What release 0.1 stopped relaying waits for its stubs (``relaying_again``).
         relay_on=passed_on and not feed.relay_stopped,
     )
 
