@@ -16,6 +16,10 @@ from hub.storage.queries.node_updates import frozen_since
 from hub.storage.queries.peers import PeerRow, list_peers
 from schemas.identifiers import NodeId
 
+SHORTEST_PREFIX = 6
+"""Characters of an id from which on they are taken for one though a peer has them as its name; what
+hints print has 12."""
+
 
 @dataclass(frozen=True, slots=True)
 class PeerState:
@@ -120,8 +124,9 @@ def _pairing(peer: PeerRow) -> str:
 def resolve_peer(node: Node, text: str) -> PeerRow:
     """Find the one peer that is meant by a node id, a unique prefix of it, or a name.
 
-    A full id wins. A name wins over no prefix, for a peer chooses its name: it could else call
-    itself like the beginning of another's id and be given what is meant for that one.
+    A full id wins. A name wins over no prefix that could be meant for an id, for a peer chooses
+    its name: it could else call itself like the beginning of another's id and be given what is
+    meant for that one. Of a few letters nobody means an id where they are a name.
 
     Raises:
         NotFound: ``E_PEER_UNKNOWN``.
@@ -131,6 +136,7 @@ def resolve_peer(node: Node, text: str) -> PeerRow:
         peers = list_peers(tx)
     for found in (
         [peer for peer in peers if peer.node_id == text],
+        [peer for peer in peers if peer.name == text] if len(text) < SHORTEST_PREFIX else [],
         [p for p in peers if text and (p.name == text or p.node_id.startswith(text))],
     ):
         if len(found) == 1:

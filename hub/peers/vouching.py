@@ -38,6 +38,7 @@ from hub.errors import Conflict, NotFound, NotPermitted
 from hub.exchange.own_feeds import append_entry, wake_readers
 from hub.node import Node
 from hub.peers.admit import shown_name
+from hub.peers.directory import SHORTEST_PREFIX
 from hub.peers.known_nodes import find_pinned, pinned
 from hub.peers.standing import standing_of
 from hub.peers.trust import PeerChange, PeerChanges, change_peer, read_scope, require_peer
@@ -297,6 +298,7 @@ def introduce_peer(node: Node, text: str, *, actor: str = "operator") -> PeerCha
 def _resolve(suggestions: Sequence[Suggestion], text: str) -> Suggestion:
     for found in (
         [one for one in suggestions if one.node_id == text],
+        [one for one in suggestions if one.name == text] if len(text) < SHORTEST_PREFIX else [],
         # A name is the subject's own choice, and wins over nobody's id (``directory``).
         [one for one in suggestions if text and (one.name == text or one.node_id.startswith(text))],
     ):

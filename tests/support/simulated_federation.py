@@ -53,6 +53,8 @@ from tests.support.signed_requests import NOT_FOUND
 
 MOST_NODES = 6
 FIRST_PORT = 20_001
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where nodes live: no power fails here, so nothing need wait for a disk."""
 LISTING = "/taxii2/fed/collections/"
 HEADS = "/federation/v1/heads"
 PAGES = re.compile(LISTING + r"([0-9a-f-]{36})/objects/")
@@ -194,7 +196,7 @@ class Federation:
 
     def __init__(self, count: int, *, door_every: int = 1) -> None:
         self._door_every = door_every
-        self._folder = Path(tempfile.mkdtemp(prefix="tocsin-federation-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="tocsin-federation-", dir=IN_MEMORY))
         self._loop = asyncio.new_event_loop()
         self.clock = FixedClock()
         self.cut: set[frozenset[int]] = set()
@@ -225,11 +227,11 @@ class Federation:
         for node in self.nodes:
             node.database.close()
         self._loop.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def home(self, number: int) -> Path:
         """Where a node lives."""
-        return self._folder / f"n{number}"
+        return self.folder / f"n{number}"
 
     def number_of(self, node_id: str) -> int:
         """Find a node's number by its id."""
@@ -363,6 +365,6 @@ def _template(number: int) -> Path:
 
 @functools.cache
 def _templates() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="tocsin-templates-"))
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-templates-", dir=IN_MEMORY))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -606,10 +606,10 @@ class TestRelays:
         reader.database.close()
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
+@pytest.fixture
+def served(tmp_path):
     """b, c and d, all served and each the others' trusted peer; d lets nobody relay its GREEN."""
-    folder = tmp_path_factory.mktemp("sending")
+    folder = tmp_path
     clock = FixedClock()
     b, c = (make_node(folder, name, clock) for name in ("beta", "gamma"))
     d = make_node(folder, "delta", clock, profile={"green_relay": "none"})

@@ -312,13 +312,21 @@ class Model:
         self.poisoned |= told
         self.doubted |= {origin for origin, _ in told}
 
-    def pull(self, reader: int, sender: int, *, went_well: bool, is_lawless: bool = False) -> None:
-        """One node asked another for everything.
+    def pull(
+        self,
+        reader: int,
+        sender: int,
+        *,
+        went_well: bool,
+        is_lawless: bool = False,
+        by_hand: bool = False,
+    ) -> None:
+        """One node asked another for everything, or got it by hand.
 
         Args:
             went_well: the reader has seen the end of every feed that it was allowed.
         """
-        if frozenset({reader, sender}) in self.cut:
+        if frozenset({reader, sender}) in self.cut and not by_hand:
             return
         for needle in self.needles.values():
             self._pass(needle, sender, reader, surely=went_well, is_lawless=is_lawless)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hub.peers.bundles import export_bundle, import_bundle
 from tests.properties.federation_machine.choosing import Chooser, happens
 from tests.properties.federation_machine.machine import FederationMachine
 
@@ -27,6 +28,25 @@ class NetworkRules(FederationMachine):
         reader = choose.one("reader", self.everybody)
         for sender in self.peers_of(reader):
             self.pull(reader, sender)
+
+    @happens("carry")
+    def carry_by_file(self, choose: Chooser) -> None:
+        """What a peer may read goes by hand, whatever link is cut."""
+        reader, sender = choose.one("who gets a file from whom", self.pairs())
+        self.tick()
+        if not (self.model.stands(reader, sender) and self.model.stands(sender, reader)):
+            return
+        nodes = self.federation.nodes
+        file = self.federation.folder / f"{self.federation.clock.at:%j%H%M%S}.tocsin"
+        everything = choose.flag("everything")
+        export_bundle(
+            nodes[sender], self.federation.peer(sender, reader), file, everything=everything
+        )
+        import_bundle(nodes[reader], file)
+        file.unlink()
+        self.model.pull(reader, sender, went_well=False, by_hand=True)
+        self.grown[reader] += 1
+        self.check(reader)
 
     @happens("partition", weight=2)
     def cut(self, choose: Chooser) -> None:
