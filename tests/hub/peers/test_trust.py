@@ -172,7 +172,7 @@ def test_nobody_can_call_itself_like_the_beginning_of_another_peers_id(node, pee
 
 
 def test_of_a_few_letters_nobody_means_an_id_where_they_are_a_name(node, peer):
-    short = replace(peer, node_id=NodeId("z" * 51 + "7"), name=peer.node_id[:1])
+    short = replace(peer, node_id=NodeId("7" * 51 + "z"), name=peer.node_id[:1])
     with node.database.write() as tx:
         store_peer(tx, short)
     assert resolve_peer(node, peer.node_id[:1]).node_id == short.node_id
