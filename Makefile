@@ -8,7 +8,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-long check house bench bench-large lock system-packages clean
+.PHONY: help setup demo test test-long check house bench bench-large replay lock system-packages clean
+
+# Where the environment forbids compiled modules, every process that a test starts would compile
+# the product anew, a second each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 ARGS ?=
 VENV := .venv
@@ -55,6 +59,9 @@ bench: $(STAMP) ## Measure the TAXII server beside its peers, and what passes be
 
 bench-large: $(STAMP) ## Measure a million objects on SQLite and PostgreSQL (minutes)
 	$(BIN)/python -m tests.benchmarks.large $(ARGS)
+
+replay: $(STAMP) ## Judge verdicts on real names beside simpler rules (needs ../shared/data)
+	$(BIN)/python -m tests.benchmarks.replay $(ARGS)
 
 lock: ## Write the locks anew from pyproject.toml (ARGS=--upgrade takes newer releases)
 	deploy/lock.sh $(ARGS)

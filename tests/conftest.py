@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import one_dialect
+
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
@@ -36,18 +38,24 @@ ROOM_IN_MEMORY = 4 << 30
 
 
 def pytest_configure() -> None:
-    """Put what tests write into memory where the machine has room there.
+    """Make cheaper what every test pays: statements are compiled once, and files are in memory.
 
     A node commits durably, some twenty times a test, and a disk needs milliseconds for each. What
     is shown stays the same: a killed process loses nothing of a file in memory either, and the
     tests about a full disk make one of their own.
     """
+    one_dialect.register()
+    gc.disable()
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_IN_MEMORY:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector pass over what stays anyway: a million objects of modules and tests."""
+    """Let the collector pass over what stays anyway: a million objects of modules and tests.
+
+    It is off until here, for each time it would look through all modules that are there already.
+    """
+    gc.enable()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 

@@ -23,7 +23,8 @@ from tests.benchmarks.made_objects import envelopes, stix_id_of
 from tests.benchmarks.peer_servers import CannotStartError, medallion, opentaxii
 from tests.benchmarks.static_limit import static_pages
 from tests.benchmarks.weight import resident_mib
-from tests.support.processes import CommandForks, Tocsin, start_all
+from tests.support.forks import Forks
+from tests.support.processes import Tocsin, start_all
 
 READERS = 4
 _LAPS = 5
@@ -110,8 +111,10 @@ def ours(
     """
     home.mkdir(parents=True)
     environment = {"TOCSIN_DATABASE_URL": database} if database else {}
-    with CommandForks() as commands, contextlib.ExitStack() as cleaning:
-        node = Tocsin("ours", home / "ours", commands, environment, serve_options=options).init()
+    with Forks() as commands, contextlib.ExitStack() as cleaning:
+        node = Tocsin(
+            "ours", home / "ours", commands, environment, serve_options=options, apart=True
+        ).init()
         cleaning.callback(node.kill)
         token = node.run("token", "add", "soc", "--kind", "own")["token"]
         node.run("collection", "add", "Benchmark", "--alias", "bench")

@@ -21,6 +21,7 @@ def measure_weight(home: Path) -> list[Figure]:
     help_seconds = _median([sys.executable, "-m", "hub", "--help"])
     bare_seconds = _median([sys.executable, "-c", "import typer"])
     with organisations(home, "idle") as (node,):
+        node.apart = True
         start_all(node)
         assert node.server is not None
         memory = resident_mib(node.server.pid)

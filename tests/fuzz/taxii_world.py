@@ -34,8 +34,9 @@ from tests.hub.api.taxii.test_leaks import (
     fill,
     is_visible,
 )
+from tests.support.forks import Forks
 from tests.support.nodes import free_port
-from tests.support.processes import CommandForks, Tocsin
+from tests.support.processes import Tocsin
 
 NEVER_SHOWN = "never-shown.example"
 """The name of RED objects that are posted while it runs: no machine reads RED out of them."""
@@ -91,7 +92,7 @@ def served_world(tmp_path: Path) -> Iterator[World]:
         for reader in authorizations
     }
     environment = {"TOCSIN_MAX_CONTENT_LENGTH": str(LIMIT)}
-    with CommandForks() as commands:
+    with Forks() as commands:
         server = Tocsin("fuzzed", tmp_path / "reader-hub", commands, environment, free_port())
         server.start()
         try:

@@ -36,7 +36,8 @@ from hub.operators.tokens import add_token
 from hub.settings import load_settings
 from hub.storage.view_dates import PER_MILLISECOND
 from tests.support.databases import postgresql_with_tables
-from tests.support.processes import CommandForks, Tocsin, start_all
+from tests.support.forks import Forks
+from tests.support.processes import Tocsin, start_all
 from tests.support.producers import Acknowledged, Producer
 
 SIZES = [(1,), (3, 1, 40), (150,), (300, 2)]
@@ -147,7 +148,7 @@ def write_date(at: datetime) -> str:
 @contextmanager
 def served_twice(home: Path, database_url: str, *options: str) -> Iterator[Served]:
     """Serve a node with one collection by two processes at least, each at a port of its own."""
-    with CommandForks() as commands, ExitStack() as stack:
+    with Forks() as commands, ExitStack() as stack:
         first = Tocsin("hub", home / "hub", commands, serve_options=options)
         if database_url:
             first.environment["TOCSIN_DATABASE_URL"] = database_url
@@ -162,6 +163,7 @@ def served_twice(home: Path, database_url: str, *options: str) -> Iterator[Serve
         grant_collection(node, collection_id, "siem", can_read=True)
         node.database.close()
         for server in (first, second):
+            server.apart = "--workers" in options  # they are started by the server itself
             stack.callback(server.kill)
         start_all(first, second)
         path = f"/taxii2/intel/collections/{collection_id}/"

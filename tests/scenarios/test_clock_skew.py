@@ -61,6 +61,7 @@ def test_what_is_minutes_early_waits_without_an_alarm_and_comes_when_it_is_due(
     # signed by its clock, so A's server has to read the same one.
     a.stop()
     a.environment |= environment_of(clock_ahead(900))
+    a.apart = True
     start_all(a)
     late = b.give_apart("pull", a.node_id, under=clock_ahead(900))
     assert late.code == 0, late

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
-import pytest
 from sqlalchemy import make_url
 
 from hub.bootstrap import open_node
@@ -27,7 +26,7 @@ from hub.settings import load_settings
 from hub.storage.queries.peers import list_peers
 from schemas.markings import Tlp
 from tests.support.databases import postgresql_with_tables, server_address
-from tests.support.killing import Killer, StillClock, positions_that_differ
+from tests.support.killing import StillClock, positions_that_differ, run_and_kill
 from tests.support.nodes import NOW, make_node, pair, serve_in_thread, serving
 from tests.support.stored_state import check_invariants, comparable_state, rows_of
 
@@ -119,12 +118,6 @@ def write_bundle(path: Path, objects: Sequence[dict[str, Any]]) -> str:
     return str(path)
 
 
-@pytest.fixture(scope="module")
-def killer() -> Iterator[Killer]:
-    with Killer() as process:
-        yield process
-
-
 def publish(node: Node, objects: Sequence[dict[str, Any]], tlp: Tlp) -> None:
     """Publish to everybody, or to all peers by name where the label asks for names."""
     with node.database.read() as tx:
@@ -133,9 +126,7 @@ def publish(node: Node, objects: Sequence[dict[str, Any]], tlp: Tlp) -> None:
     assert not publish_objects(node, PublishRequest(drafts, tlp, to=tuple(to))).refused
 
 
-def survive_every_death(
-    killer: Killer, bed: Bed, order: dict[str, Any], *, every: int = 1
-) -> list[str]:
+def survive_every_death(bed: Bed, order: dict[str, Any], *, every: int = 1) -> list[str]:
     """Die before each position, look at what is left, do the same again, compare.
 
     Args:
@@ -145,16 +136,16 @@ def survive_every_death(
         The statements of the run that nobody disturbed.
     """
     calm = bed.copy("calm")
-    statements = killer.run(order | calm)
+    statements = run_and_kill(order | calm)
     with opened(calm) as node:
         check_invariants(node)
         expected = comparable_state(node)
     for number in positions_that_differ(statements)[::every]:
         trial = bed.copy(f"trial-{number}")
-        killer.run(order | trial, kill_at=number)
+        run_and_kill(order | trial, kill_at=number)
         with opened(trial) as node:
             check_invariants(node)
-        killer.run(order | trial)
+        run_and_kill(order | trial)
         with opened(trial) as node:
             check_invariants(node)
             found = comparable_state(node)
@@ -192,22 +183,20 @@ def a_reader_of_a_served_origin(tmp_path: Path, **settings: Any) -> Iterator[Nod
     at_rest(origin)
 
 
-def test_t56_a_publish_killed_between_any_two_statements(tmp_path: Path, killer: Killer) -> None:
+def test_t56_a_publish_killed_between_any_two_statements(tmp_path: Path) -> None:
     origin = an_origin_with_two_peers(tmp_path)
     order = order_for("publish", bundle=write_bundle(tmp_path / "bundle.json", INDICATORS))
 
-    statements = survive_every_death(
-        killer, SqliteBed(origin.settings.home, tmp_path / "deaths"), order
-    )
+    statements = survive_every_death(SqliteBed(origin.settings.home, tmp_path / "deaths"), order)
 
     assert statements.count("COMMIT") >= 2
     assert any(statement.startswith("INSERT INTO entries") for statement in statements)
 
 
-def test_t56_a_pull_killed_between_any_two_statements(tmp_path: Path, killer: Killer) -> None:
+def test_t56_a_pull_killed_between_any_two_statements(tmp_path: Path) -> None:
     with a_reader_of_a_served_origin(tmp_path) as reader:
         bed = SqliteBed(reader.settings.home, tmp_path / "deaths")
-        statements = survive_every_death(killer, bed, order_for("pull"))
+        statements = survive_every_death(bed, order_for("pull"))
         calm = {"home": str(tmp_path / "deaths" / "calm"), "database_url": ""}
         with opened(calm) as node:
             states = rows_of(node, "SELECT DISTINCT state FROM objects")
@@ -216,28 +205,26 @@ def test_t56_a_pull_killed_between_any_two_statements(tmp_path: Path, killer: Ki
     assert sum(statement.startswith("INSERT INTO entries") for statement in statements) == 2
 
 
-def test_t56_a_publish_killed_on_postgresql(tmp_path: Path, killer: Killer) -> None:
+def test_t56_a_publish_killed_on_postgresql(tmp_path: Path) -> None:
     origin = an_origin_with_two_peers(tmp_path, database_url=postgresql_with_tables())
     order = order_for("publish", bundle=write_bundle(tmp_path / "bundle.json", INDICATORS))
     bed = PostgresBed(origin.settings.home, origin.settings.database_url)
 
-    statements = survive_every_death(killer, bed, order, every=5)
+    statements = survive_every_death(bed, order, every=5)
 
     assert any("pg_advisory_xact_lock" in statement for statement in statements)
 
 
-def test_t56_a_pull_killed_on_postgresql(tmp_path: Path, killer: Killer) -> None:
+def test_t56_a_pull_killed_on_postgresql(tmp_path: Path) -> None:
     with a_reader_of_a_served_origin(tmp_path, database_url=postgresql_with_tables()) as reader:
         bed = PostgresBed(reader.settings.home, reader.settings.database_url)
 
-        statements = survive_every_death(killer, bed, order_for("pull"), every=7)
+        statements = survive_every_death(bed, order_for("pull"), every=7)
 
     assert any("pg_advisory_xact_lock" in statement for statement in statements)
 
 
-def test_t56_a_long_publication_killed_between_its_parts_goes_on(
-    tmp_path: Path, killer: Killer
-) -> None:
+def test_t56_a_long_publication_killed_between_its_parts_goes_on(tmp_path: Path) -> None:
     """64 entries are one write; what came before the death stays, and nothing is sealed twice."""
     origin = make_node(tmp_path, "origin")
     at_rest(origin)
@@ -251,16 +238,16 @@ def test_t56_a_long_publication_killed_between_its_parts_goes_on(
     bundle = write_bundle(tmp_path / "bundle.json", objects)
     order = order_for("publish", bundle=bundle, tlp="clear")
     calm = bed.copy("calm")
-    statements = killer.run(order | calm)
+    statements = run_and_kill(order | calm)
     writes = [n for n, text in enumerate(statements, 1) if text == "BEGIN IMMEDIATE"]
     assert len(writes) == 2
 
     for number in (writes[1] - 1, writes[1], len(statements)):
         trial = bed.copy(f"trial-{number}")
-        killer.run(order | trial, kill_at=number)
+        run_and_kill(order | trial, kill_at=number)
         with opened(trial) as node:
             check_invariants(node)
             assert rows_of(node, "SELECT last_seq FROM feeds") == [{"last_seq": 1 + 64}]
-        killer.run(order | trial)
+        run_and_kill(order | trial)
         with opened(trial) as node, opened(calm) as undisturbed:
             assert comparable_state(node) == comparable_state(undisturbed)

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import CertificateAuthority
+from tests.support.forks import Forks
 from tests.support.networks import Networks, networks
 from tests.support.processes import (
-    CommandForks,
     Tocsin,
     give_trust_by_command,
     pair_by_command,
@@ -47,7 +47,7 @@ def nodes(tmp_path: Path, network: Networks) -> Iterator[list[Tocsin]]:
             address, under = network.address(name), network.under(name)
             chain, key = authority.write_server_files(tmp_path, address)
             node = Tocsin(
-                name, tmp_path / name, stack.enter_context(CommandForks(under)), environment,
+                name, tmp_path / name, stack.enter_context(Forks(under)), environment,
                 port=8443, scheme="https", serve_options=("--tls-cert", chain, "--tls-key", key),
                 host=address, under=under,
             )  # fmt: skip

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.forks import PATIENCE, Forked
 from tests.support.processes import (
-    PATIENCE,
     Tocsin,
     give_trust_by_command,
     organisations,
@@ -26,20 +25,11 @@ from tests.support.processes import (
 from tests.support.what_arrived import check_whole, names_held
 
 
-def start_publishing(node: Tocsin, folder: Path, names: list[str]) -> subprocess.Popen[bytes]:
+def start_publishing(node: Tocsin, folder: Path, names: list[str]) -> Forked:
     """Begin to publish names in a process of its own, which can be killed."""
     file = folder / f"{names[0]}.txt"
     file.write_text("\n".join(names) + "\n")
-    return subprocess.Popen(
-        [
-            sys.executable, "-m", "hub", "publish", str(file), "--tlp", "green",
-            "--format", "names", "--json",
-        ],
-        cwd=node.home,
-        env=node.all_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    return node.begin("publish", file, "--tlp", "green", "--format", "names", "--json")
 
 
 def a_round(dice: random.Random, number: int, a: Tocsin, b: Tocsin, folder: Path) -> list[str]:

@@ -10,8 +10,8 @@ import pytest
 
 from tests.scenarios.needles import Needle
 from tests.support.certificates import CertificateAuthority
+from tests.support.forks import Forks
 from tests.support.processes import (
-    CommandForks,
     Tocsin,
     give_trust_by_command,
     pair_by_command,
@@ -30,7 +30,7 @@ def nodes(tmp_path: Path, authority: CertificateAuthority) -> Iterator[list[Tocs
     """Two nodes that serve https and trust the authority."""
     ca_file = authority.write_to(tmp_path)
     cert, key = authority.write_server_files(tmp_path, "127.0.0.1")
-    with CommandForks() as commands:
+    with Forks() as commands:
         made = [
             Tocsin(
                 name, tmp_path / name, commands, {"TOCSIN_CA_FILE": ca_file}, scheme="https",

@@ -1,12 +1,10 @@
 """Run a publish or a pull in a process of its own, and kill it before any chosen statement.
 
-``python -m tests.support.killing`` imports the product once and then forks a child for every line
-that it reads, so that a kill costs a fork and not a start. Neither threads nor connections exist
-before the fork. The death is a true SIGKILL: no ``finally``, no rollback, no closing of files.
+The process is forked (``tests.support.forks``), so that a kill costs a fork and not a start. The
+death is a true SIGKILL: no ``finally``, no rollback, no closing of files.
 
-A line is ``{"work", "home", "database_url", "at", "bundle", "tlp", "kill_at"}``; the answer tells
-by which signal the child ended and, when it ended by itself, its statements. A commit counts as a
-statement, so that dying before it and after it are two positions.
+An order is ``{"work", "home", "database_url", "at", "bundle", "tlp", "kill_at"}``. A commit counts
+as a statement, so that dying before it and after it are two positions.
 """
 
 from __future__ import annotations
@@ -14,13 +12,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import event
 
@@ -32,8 +27,7 @@ from hub.peers.pull import pull_peer
 from hub.settings import load_settings
 from hub.storage.queries.peers import list_peers
 from schemas.markings import Tlp
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.forks import shared_parent
 
 
 @dataclass(frozen=True)
@@ -97,78 +91,21 @@ def work(order: dict[str, Any], counter: Counter) -> None:
     node.database.close()
 
 
-def run_child(order: dict[str, Any]) -> dict[str, Any]:
-    """Fork a child for an order, and wait for its end."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        status = 1
-        try:
-            counter = Counter(order["kill_at"])
-            work(order, counter)
-            with os.fdopen(writing, "w") as pipe:
-                json.dump(counter.statements, pipe)
-            status = 0
-        except BaseException as error:  # noqa: BLE001 - the child may not return into the parent
-            print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        finally:
-            os._exit(status)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        told = pipe.read()
-    _, status = os.waitpid(child, 0)
-    return {
-        "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
-        "exit": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
-        "statements": json.loads(told) if told else [],
-    }
+def run_counted(order: dict[str, Any]) -> list[str]:
+    """Do what an order says in this process, a child; return its statements."""
+    counter = Counter(order["kill_at"])
+    work(order, counter)
+    return counter.statements
 
 
-def main() -> None:
-    """Answer orders, one a line, until standard input ends."""
-    for line in sys.stdin:
-        print(json.dumps(run_child(json.loads(line))), flush=True)
-
-
-class Killer:
-    """The process that forks the children; a context manager of the tests."""
-
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.killing"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(20)
-        self._process.stdout.close()
-
-    def run(self, order: dict[str, Any], *, kill_at: int | None = None) -> list[str]:
-        """Run an order; return its statements, or nothing when it was killed as it should be."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order | {"kill_at": kill_at}) + "\n")
-        self._process.stdin.flush()
-        answer = json.loads(self._process.stdout.readline())
-        if kill_at is None:
-            assert answer["exit"] == 0, "the undisturbed run failed; its error is on stderr"
-        else:
-            assert answer["signal"] == signal.SIGKILL, f"it was not killed: {answer}"
-        statements: list[str] = answer["statements"]
-        return statements
+def run_and_kill(order: dict[str, Any], *, kill_at: int | None = None) -> list[str]:
+    """Run an order; return its statements, or nothing when it was killed as it should be."""
+    ended = shared_parent().run(f"{__name__}:{run_counted.__name__}", order | {"kill_at": kill_at})
+    if kill_at is None:
+        assert ended.code == 0, f"the undisturbed run failed: {ended.err}"
+    else:
+        assert ended.code == -signal.SIGKILL, f"it was not killed: {ended}"
+    return ended.told or []
 
 
 def positions_that_differ(statements: list[str]) -> list[int]:
@@ -187,7 +124,3 @@ def positions_that_differ(statements: list[str]) -> list[int]:
             chosen.append(number + 1)
         writing = writing and statement != "COMMIT"
     return [number for number in chosen if number <= len(statements)]
-
-
-if __name__ == "__main__":
-    main()

@@ -1,41 +1,30 @@
 """Real nodes as an operator runs them: ``tocsin serve`` in processes, everything else by command.
 
-A server is ``python -m hub serve`` on a free port of loopback, found ready by polling, stopped by
-SIGTERM to the very process that was started. Commands run in processes of their own as well, forked
-from one that has the product imported, since a test gives dozens of them.
+A server is ``tocsin serve`` on a free port of loopback, found ready by polling, stopped by SIGTERM
+to the very process that was started. Commands run in processes of their own as well. All are forked
+from one that has the product imported, since a test gives dozens of commands; where it matters that
+a server is a program of its own, ``apart`` says so.
 """
 
 from __future__ import annotations
 
 import http.client
-import importlib
 import json
 import os
 import signal
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
+from tests.support.forks import COMMAND, PATIENCE, ROOT, Forked, Forks
 from tests.support.nodes import free_port
-
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 40.0
-"""Seconds; only a machine under heavy load needs them."""
-_THIS_MODULE = "tests.support.processes"
-_IMPORTED_BEFORE = (
-    "hub.app", "hub.cli.app", "hub.exchange.object_listing", "hub.exchange.publish_names",
-    "hub.peers.pull",
-)  # fmt: skip
-"""What nearly every command imports; those that import more do so in their fork."""
 
 
 def until(holds: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
@@ -66,48 +55,6 @@ class Finished:
         return json.loads(self.out)
 
 
-class CommandForks:
-    """Runs commands, each in a fork of one process that has the product imported.
-
-    Args:
-        under: what that process runs under, such as ``ip netns exec NAME``.
-    """
-
-    def __init__(self, under: Sequence[str] = ()) -> None:
-        self._under = tuple(under)
-
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [*self._under, sys.executable, "-m", _THIS_MODULE],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait(PATIENCE)
-        self._process.stdout.close()
-
-    def run(self, args: Sequence[str], environment: Mapping[str, str]) -> Finished:
-        """Run one command to its end."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        order = {"args": list(args), "environment": dict(environment)}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return Finished(tuple(args), **json.loads(self._process.stdout.readline()))
-
-
 @dataclass
 class Tocsin:
     """One organisation's node: a home, commands, and a server when it is started.
@@ -116,11 +63,13 @@ class Tocsin:
         front: the port where others find it, if it is another than its own.
         host: where it listens.
         under: what its processes run under, such as ``ip netns exec NAME``.
+        apart: start the server as a program of its own: its memory is measured, it starts
+            processes, or a library is loaded before it.
     """
 
     name: str
     home: Path
-    commands: CommandForks
+    commands: Forks
     environment: dict[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     front: int | None = None
@@ -128,7 +77,8 @@ class Tocsin:
     serve_options: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     under: tuple[str, ...] = ()
-    server: subprocess.Popen[bytes] | None = None
+    apart: bool = False
+    server: subprocess.Popen[bytes] | Forked | None = None
     node_id: str = ""
 
     @property
@@ -155,7 +105,9 @@ class Tocsin:
 
     def give(self, *args: object) -> Finished:
         """Give a command, however it ends."""
-        return self.commands.run([str(arg) for arg in args] + ["--json"], self.all_environment())
+        order = [str(arg) for arg in args] + ["--json"]
+        done = self.commands.parent.run(COMMAND, order, environment=self.all_environment())
+        return Finished(tuple(order), done.code, done.out, done.err)
 
     def give_apart(self, *args: object, under: Sequence[str] = ()) -> Finished:
         """Give a command in a process of its own, under a program that limits what it may do."""
@@ -186,16 +138,24 @@ class Tocsin:
     def start(self) -> None:
         """Start the server and wait until it is ready."""
         assert self.server is None
+        order = (
+            "serve", "--home", str(self.home), "--host", self.host, "--port", str(self.port),
+            *self.serve_options,
+        )  # fmt: skip
+        self.server = self._start_apart(*order) if self.apart else self.begin(*order)
+
+    def begin(self, *args: object) -> Forked:
+        """Begin a command that the test will wait for, or kill."""
+        return self.commands.parent.start(
+            COMMAND, [str(arg) for arg in args], self.log,
+            environment=self.all_environment(), cwd=str(self.home),
+        )  # fmt: skip
+
+    def _start_apart(self, *order: str) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            self.server = subprocess.Popen(
-                [
-                    *self.under, sys.executable, "-m", "hub", "serve", "--home", str(self.home),
-                    "--host", self.host, "--port", str(self.port), *self.serve_options,
-                ],
-                cwd=self.home,
-                env=self.all_environment(),
-                stdout=log,
-                stderr=log,
+            return subprocess.Popen(
+                [*self.under, sys.executable, "-m", "hub", *order],
+                cwd=self.home, env=self.all_environment(), stdout=log, stderr=log,
             )  # fmt: skip
 
     def wait_ready(self) -> None:
@@ -307,7 +267,7 @@ def organisations(
         fronts: the port of the line that stands before a node, by its name.
     """
     found = fronts or {}
-    with CommandForks() as commands:
+    with Forks() as commands:
         made = [Tocsin(name, tmp_path / name, commands, front=found.get(name)) for name in names]
         try:
             yield [tocsin.init() for tocsin in made]
@@ -344,51 +304,3 @@ def _blind_context() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _run_child(order: Mapping[str, Any], out: int, err: int) -> None:
-    """Become the command, in the fork."""
-    os.environ.clear()
-    os.environ.update(order["environment"])
-    os.dup2(out, 1)
-    os.dup2(err, 2)
-    sys.argv = ["tocsin", *order["args"]]
-    from hub.__main__ import main  # noqa: PLC0415 - imported by the parent, before the fork
-
-    code = 0
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - the fork may not return into the loop of its parent
-        import traceback  # noqa: PLC0415
-
-        traceback.print_exc()
-        code = 70
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _answer_orders() -> None:
-    """Fork a child for every line of standard input."""
-    for name in _IMPORTED_BEFORE:
-        importlib.import_module(name)
-    assert threading.active_count() == 1, "a fork would leave a thread behind"
-    for line in sys.stdin:
-        order = json.loads(line)
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            child = os.fork()
-            if child == 0:
-                _run_child(order, out.fileno(), err.fileno())
-            _, status = os.waitpid(child, 0)
-            said = []
-            for file in (out, err):
-                file.seek(0)
-                said.append(file.read().decode())
-        code = os.waitstatus_to_exitcode(status)
-        print(json.dumps({"code": code, "out": said[0], "err": said[1]}), flush=True)
-
-
-if __name__ == "__main__":
-    _answer_orders()

@@ -10,10 +10,11 @@ from tests.conformance.clients.ground import MAX_CONTENT_LENGTH, Ground, new_gro
 from tests.support.processes import Tocsin, organisations, start_all
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")  # not of the package, whose files come in a random order
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tocsin]:
     with organisations(tmp_path_factory.mktemp("clients"), "hub") as (node,):
         node.serve_options = ("--workers", "2")
+        node.apart = True
         node.environment["TOCSIN_RATE_LIMITS"] = "off"  # wrong tokens are part of the tests
         node.environment["TOCSIN_MAX_CONTENT_LENGTH"] = str(MAX_CONTENT_LENGTH)
         start_all(node)

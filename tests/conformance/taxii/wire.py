@@ -24,8 +24,9 @@ from hub.node import Node, SystemClock
 from hub.operators.tokens import add_token
 from schemas.markings import Tlp
 from tests.support.certificates import CertificateAuthority
+from tests.support.forks import Forks
 from tests.support.nodes import free_port, make_node
-from tests.support.processes import PATIENCE, CommandForks, Tocsin, WireAnswer
+from tests.support.processes import PATIENCE, Tocsin, WireAnswer
 
 TAXII = "application/taxii+json;version=2.1"
 STIX = "application/stix+json;version=2.1"
@@ -229,7 +230,7 @@ def serving_taxii(folder: Path, database_url: str) -> Iterator[Taxii]:
         "TOCSIN_RATE_LIMITS": "off",
     } | ({"TOCSIN_DATABASE_URL": database_url} if database_url else {})
     server = Tocsin(
-        "server", node.settings.home, CommandForks(), environment, port=port, scheme="https",
+        "server", node.settings.home, Forks(), environment, port=port, scheme="https",
         serve_options=("--tls-cert", cert, "--tls-key", key),
     )  # fmt: skip
     trust = ssl.create_default_context(cafile=authority.write_to(folder))

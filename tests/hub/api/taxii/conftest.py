@@ -18,11 +18,13 @@ from hub.exchange import visible
 from hub.exchange.object_rows import draft_row
 from hub.node import Node
 from hub.operators.tokens import add_token
+from hub.peers.groups import require_open_group
 from hub.storage.queries import objects as stored
 from schemas.identifiers import NodeId
 from schemas.markings import Tlp
 from schemas.strict_json import write_json
 from schemas.taxii.media_types import TAXII
+from tests.support.in_process import InProcess
 from tests.support.nodes import FixedClock, make_node
 
 STRANGER = NodeId("q" * 52)
@@ -58,8 +60,13 @@ def place(
     exercise: bool = False,
     state: str = "accepted",
     origin: NodeId = STRANGER,
+    group: str = "",
 ) -> None:
-    """Store accepted objects of another origin and show them, as a pull does."""
+    """Store accepted objects of another origin and show them, as a pull does.
+
+    Args:
+        group: an own group whose feed carried them, as after publishing to it.
+    """
     now = node.now()
     with node.database.write() as tx:
         number = stored.claim_object_rows(tx, len(values))
@@ -74,6 +81,9 @@ def place(
             row.object_row: write_json(value) for row, value in zip(rows, values, strict=True)
         }
         stored.store_objects(tx, [(row, contents[row.object_row]) for row in rows])
+        if group:
+            feed = require_open_group(tx, node, group).feed
+            stored.store_carried(tx, [(feed.feed_row, 1, row.object_row) for row in rows])
         visible.show(tx, rows, contents, now)
 
 
@@ -84,9 +94,11 @@ class Intel:
     node: Node
     clock: FixedClock
     client: TestClient
+    line: InProcess
     tokens: dict[str, str] = field(default_factory=dict)
 
     def close(self) -> None:
+        self.line.close()
         self.client.__exit__()
         self.node.database.close()
 
@@ -101,7 +113,7 @@ class Intel:
         headers = {"Accept": TAXII} | more.pop("headers", {})
         if reader is not None:
             headers = {"Authorization": f"Bearer {self.tokens[reader]}"} | headers
-        return self.client.request(method, url, headers=headers, **more)
+        return self.line.request(method, url, headers=headers, **more)
 
     def post(self, reader: str, collection: str, *values: Any, **more: Any) -> Any:
         """Add objects to a collection."""
@@ -131,7 +143,7 @@ def make_intel(path: Path, now: datetime, **settings: Any) -> Intel:
 def open_intel(node: Node, clock: FixedClock, tokens: dict[str, str] | None = None) -> Intel:
     client = TestClient(create_app(node), raise_server_exceptions=False)
     client.__enter__()  # one event loop for all requests; without it each starts its own
-    return Intel(node, clock, client, tokens or {})
+    return Intel(node, clock, client, InProcess(client.app), tokens or {})
 
 
 @pytest.fixture

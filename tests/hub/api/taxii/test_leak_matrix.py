@@ -18,6 +18,7 @@ from schemas.markings import Tlp
 from tests.hub.api.taxii import test_leaks as leaks
 from tests.hub.api.taxii.conftest import Intel, indicator
 from tests.hub.api.taxii.test_leaks import (
+    GROUPS,
     READERS,
     WORLD,
     ask,
@@ -37,6 +38,9 @@ ELSEWHERE = {
     "/api/v1/openapi.json": "describes addresses and holds no object",
     "/taxii2/": "names an API root",
     "/.well-known/tocsin": "names the node",
+    "/corrections": "takes a stranger's request and looks nothing up (tests/hub/api)",
+    "/api/v1/sightings": "takes what was seen and tells nothing (tests/hub/api/manage)",
+    "/api/v1/audit": "is not there but for admins (tests/hub/api/manage)",
 }
 """Addresses without objects for token holders, each with what it is.
 
@@ -88,6 +92,10 @@ def test_every_kind_of_reader_and_every_label_is_in_the_world() -> None:
     assert {kind for kind, *_ in READERS.values()} == set(WIDEST)
     for where in ("originals", "shared"):
         assert {thing.tlp for thing in WORLD if thing.where == where} == set(Tlp)
+    carried = {thing.group for thing in WORLD}
+    follows = {frozenset(more.get("groups", ())) for _, more, *_ in READERS.values()}
+    assert carried == {"", *GROUPS}
+    assert {frozenset(), frozenset(GROUPS[:1]), frozenset(GROUPS)} <= follows
     for thing in WORLD:
         assert not all(is_visible(reader, thing) for reader in READERS), "hidden from somebody"
 

@@ -1,9 +1,10 @@
 """What a reader may not see does not exist for it (PROTOCOL 3.5; THREATS 3.1, 3.11).
 
 Every address of the intel root, taken from the app itself, is asked by every kind of reader about
-objects of every label. The same questions go to a second hub from which everything hidden from
-that reader was left out: every answer has to be the same, byte for byte, headers and dates
-included. So a new endpoint is in this test without anybody remembering it.
+objects of every label, carried by one group, by another or by none. The same questions go to a
+second hub from which everything hidden from that reader was left out: every answer has to be the
+same, byte for byte, headers and dates included. So a new endpoint is in this test without anybody
+remembering it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pytest
 
 from hub.bootstrap import open_node
 from hub.exchange.collections import VERDICTS_ID, add_collection, grant_collection
+from hub.peers.groups import create_group
 from hub.settings import load_settings
 from schemas.markings import Tlp
 from tests.hub.api.taxii.conftest import LATER, Intel, indicator, make_intel, open_intel, place
@@ -41,6 +43,8 @@ class Thing:
     more: tuple[tuple[str, Any], ...] = ()
     picked: bool = False
     """Whether it matches the selection of the filtered collection ``picked``."""
+    group: str = ""
+    """The group whose feed carried it."""
 
     @property
     def value(self) -> Any:
@@ -71,8 +75,13 @@ WORLD = [
     Thing("clear-3.example", C),
     Thing("green-2.example", G),
     Thing("shared-other.example", G, "shared", by="other-feeder", picked=True),
+    Thing("banks-strict.example", S, group="banks"),
+    Thing("hospitals-amber.example", A, group="hospitals", picked=True),
+    Thing("banks-amber.example", A, group="banks"),
+    Thing("hospitals-green.example", G, group="hospitals"),
 ]
 
+GROUPS = ("banks", "hospitals")
 READERS: dict[str, tuple[str, dict[str, Any], set[Tlp], set[Tlp]]] = {
     # name: kind, options, labels that it sees in originals, and in `shared`
     "public": ("public", {"originals": True}, {C}, {C}),
@@ -88,7 +97,11 @@ READERS: dict[str, tuple[str, dict[str, Any], set[Tlp], set[Tlp]]] = {
     "admin": ("admin", {"originals": True}, set(), set()),
     "feeder": ("writer", {"originals": True}, set(), set()),
     "producer": ("writer", {"max_tlp": G}, set(), {C, G}),
-}
+    "of-banks": ("subscriber", {"originals": True, "groups": ["banks"]}, {C, G}, {C, G}),
+    "of-both": (
+        "subscriber", {"originals": True, "groups": [*GROUPS], "max_tlp": A}, {C, G}, {C, G},
+    ),
+}  # fmt: skip
 GRANTED_READ = set(READERS) - {"ungranted", "admin", "feeder"}
 GRANTED_WRITE = {"feeder", "producer"}
 GRANTED_PICKED = GRANTED_READ - {"producer"}
@@ -106,10 +119,12 @@ def is_visible(reader: str, thing: Thing) -> bool:
         return False
     if thing.tlp is R and not more.get("machine"):
         return False
+    options = READERS[reader][1]
+    follows = thing.group in options.get("groups", ()) and thing.tlp <= options.get("max_tlp", S)
     touches = reader == "bank" and thing.tlp is A and thing.name.endswith(".bank.example")
     # In a filtered collection the clearance counts, and no leave to read originals is asked for.
     cleared = shared | originals if reader in GRANTED_PICKED else set()
-    return thing.tlp in originals or touches or (thing.picked and thing.tlp in cleared)
+    return thing.tlp in originals or touches or follows or (thing.picked and thing.tlp in cleared)
 
 
 def fill(intel: Intel, things: list[Thing]) -> None:
@@ -119,7 +134,8 @@ def fill(intel: Intel, things: list[Thing]) -> None:
         if thing not in things:
             continue
         if thing.where == "originals":
-            place(intel.node, thing.value, tlp=thing.tlp, **dict(thing.more))
+            more = dict(thing.more) | {"group": thing.group}
+            place(intel.node, thing.value, tlp=thing.tlp, **more)
         else:
             answer = intel.post(thing.by, thing.where, thing.value)
             assert answer.json()["success_count"] == 1
@@ -132,6 +148,8 @@ def base(tmp_path_factory) -> Iterator[Intel]:
     for alias in ("shared", "secret"):
         add_collection(intel.node, alias.title(), alias=alias)
     add_collection(intel.node, "Picked", alias="picked", select="threat_type=phishing")
+    for name in GROUPS:
+        create_group(intel.node, name)
     for name, (kind, options, _, _) in READERS.items():
         intel.add(name, kind, **options)
     intel.add("other-feeder", "writer")
@@ -179,6 +197,8 @@ PARAMETERS = {
     "object_id": IDS,
     "status_id": ["00000000-0000-4000-8000-000000000000"],
 }
+NOTHING_IN = {VERDICTS_ID, "unknown"}
+"""Collections in which none of the world stands; there every fourth object is asked for."""
 QUERIES = {
     "objects/": [
         "", "?limit=1", "?limit=2&match[version]=all",
@@ -199,7 +219,11 @@ def questions(intel: Intel) -> list[tuple[str, str]]:
         names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
         queries = next((q for end, q in QUERIES.items() if path.endswith(end)), [""])
         for values in product(*(PARAMETERS[name] for name in names)):
-            address = path.format(**dict(zip(names, values, strict=True)))
+            chosen_values = dict(zip(names, values, strict=True))
+            of_nothing = chosen_values.get("collection_id") in NOTHING_IN
+            if of_nothing and chosen_values.get("object_id", IDS[0]) not in IDS[::4]:
+                continue
+            address = path.format(**chosen_values)
             for method in operations:
                 chosen = queries if method == "get" else [""]
                 asked += [(method.upper(), address + query) for query in chosen]

@@ -153,7 +153,7 @@ def test_options_and_405_name_what_is_allowed(intel, path, allowed):
     "path", ["/taxii2", "/taxii2/intel", "/taxii2/intel/collections", OBJECTS.rstrip("/")]
 )
 def test_the_last_slash_may_be_missing(intel, reader, path):
-    answer = intel.ask(reader, path, follow_redirects=False)
+    answer = intel.ask(reader, path)
     assert answer.status_code == 200
     assert answer.content == intel.ask(reader, path + "/").content
 
