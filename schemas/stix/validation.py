@@ -16,7 +16,7 @@ assert the schemas' ``format`` words, for real names break RFC 5890 and are stil
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -25,8 +25,10 @@ import jsonschema_rs
 import orjson
 
 from schemas.errors import WireFormatError
+from schemas.stix.moulds import MOST_MOULDS, mould_of
 from schemas.stix.musts import check_identity, check_musts
 from schemas.stix.objects import META_TYPES, SCO_TYPES, SDO_TYPES, SRO_TYPES
+from schemas.strict_json import strict_loads
 
 _BASE = "http://raw.githubusercontent.com/oasis-open/cti-stix2-json-schemas/stix2.1/schemas/"
 """The names that the OASIS schemas give themselves; identifiers here, never fetched."""
@@ -73,16 +75,35 @@ because importers and we ourselves read it by that name.
 _SLIM_TYPES = SCO_TYPES | META_TYPES
 
 
-def check_object(value: Mapping[str, Any]) -> None:
+def check_object(value: Mapping[str, Any]) -> bytes | None:
     """Check one STIX 2.1 object.
 
     Args:
         value: as read by ``strict_loads``.
 
+    Returns:
+        Its mould, where it has one (``moulds``).
+
     Raises:
         WireFormatError: ``E_SCHEMA``; the detail names the JSON path and what is wrong there.
     """
     instance = value if isinstance(value, dict) else dict(value)
+    mould = mould_of(instance)
+    if mould is None or not _is_sound(mould):
+        _check_by_itself(instance)
+    return mould
+
+
+@lru_cache(maxsize=MOST_MOULDS)
+def _is_sound(mould: bytes) -> bool:
+    try:
+        _check_by_itself(strict_loads(mould))
+    except WireFormatError:
+        return False  # the object itself is checked, so that the detail speaks of it
+    return True
+
+
+def _check_by_itself(instance: dict[str, Any]) -> None:
     # (1) Type, id and specification version: everything after relies on them.
     stix_type = check_identity(instance)
     # (2) The schema of the type, or the common properties of an unknown one.

@@ -1,8 +1,9 @@
 """Backfill: everything that A ever published, taken in by an empty B on the same machine.
 
 A serves in a process of its own; B is ``tocsin pull`` in another. Every entry is verified, judged
-and durable. Beside it stands what nothing can do without (``exchange.floor_seconds``), and where
-the processor's time went, which other programs on the machine disturb less than the clock.
+and durable. What A published is no news to it any more: its server has made its verdicts of it.
+Beside it stands what nothing can do without (``exchange.floor_seconds``), and where the processor's
+time went, which other programs on the machine disturb less than the clock.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from hub.storage.engine import Database
+from hub.verdicts.fuse import is_verdict_due
 from tests.benchmarks.exchange import floor_seconds
 from tests.benchmarks.figures import write_names
 from tests.support.processes import (
@@ -32,6 +36,7 @@ from tests.support.processes import (
 WANTED = 8_000
 """Objects a second on two cores (issue 4)."""
 _MICRO = 1_000_000
+_LOOK_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ def measure_backfill(home: Path, count: int) -> Backfill:
         publish_seconds = time.perf_counter() - started
         floor = floor_seconds(a.home, home / "floor.db")
         assert a.server is not None
+        _await_verdicts(a)
         served_before = _cpu_seconds(a.server.pid)
         rows, cpu = _pull(b)
         cpu_server = _cpu_seconds(a.server.pid) - served_before
@@ -103,6 +109,19 @@ def measure_backfill(home: Path, count: int) -> Backfill:
         kind, objects, sum(row["entries"] for row in rows), sum(row["seconds"] for row in rows),
         cpu, cpu_server, publish_seconds, floor,
     )  # fmt: skip
+
+
+def _await_verdicts(node: Tocsin) -> None:
+    """Wait until a server has made its verdicts of what was published just now."""
+    database = Database(f"sqlite:///{node.home / 'tocsin.db'}")
+    try:
+        while True:
+            with database.read() as tx:
+                if not is_verdict_due(tx, datetime.now(UTC)):
+                    return
+            time.sleep(_LOOK_SECONDS)
+    finally:
+        database.close()
 
 
 def _pull(node: Tocsin) -> tuple[list[dict[str, Any]], float]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import stix2
-from stix2validator import ValidationOptions, validate_instance
 
 from schemas.errors import WireFormatError
 from schemas.stix.validation import check_object
 from tests.schemas.stix.differences import OURS, STIX2, VALIDATOR, differences_of
 from tests.support.shared_data import shared_path
 
-_OPTIONS = ValidationOptions(version="2.1")
 CORPORA = {
     "examples of OASIS": ("data/oasis-examples", "*.json"),
     "ATT&CK for ICS": ("data/attack", "*.json"),
@@ -65,10 +65,19 @@ def accepted_by_stix2(value: dict[str, Any]) -> bool:
 
 
 def accepted_by_validator(value: dict[str, Any]) -> bool:
+    judge = _validator()
     try:
-        return bool(validate_instance(value, _OPTIONS).is_valid)
+        return bool(judge(value).is_valid)
     except Exception:  # noqa: BLE001 - it stumbles with many kinds of error, and raises its own
         return False
+
+
+@functools.cache
+def _validator() -> Callable[[dict[str, Any]], Any]:
+    # Its import takes seconds, and every process of a parallel run collects this module.
+    from stix2validator import ValidationOptions, validate_instance  # noqa: PLC0415
+
+    return functools.partial(validate_instance, options=ValidationOptions(version="2.1"))
 
 
 def objects_of(corpus: str) -> list[dict[str, Any]]:

@@ -105,9 +105,10 @@ def _text(value: Value, name: str) -> str:
 
 
 def _is_backwards(value: Value) -> bool:
-    whole = re.compile(r"[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z")
-    created, modified = _text(value, "created"), _text(value, "modified")
-    return bool(whole.fullmatch(created) and whole.fullmatch(modified)) and modified < created
+    whole = re.compile(r"([0-9-]{10}T[0-9:]{8}\.[0-9]{3,6})Z")
+    found = [whole.fullmatch(_text(value, name)) for name in ("created", "modified")]
+    created, modified = (None if match is None else match[1].ljust(26, "0") for match in found)
+    return created is not None and modified is not None and modified < created
 
 
 def _is_coarse(value: Value) -> bool:
@@ -172,7 +173,9 @@ def _empties(value: Any, *, in_lists: bool = False) -> bool:
 
 
 def _has_empty_list(value: Value) -> bool:
-    regular = {name: item for name, item in value.items() if name not in _extra(value)}
+    # A top-level extension makes stix2 take properties of one's own, and leave the empty ones out.
+    extra = _extra(value) if _has_extra(value) else set()
+    regular = {name: item for name, item in value.items() if name not in extra}
     return _known(value) and (
         _empties(regular) or ("extensions" in value and not value["extensions"])
     )
@@ -207,7 +210,7 @@ def _has_wrong_reference(value: Value) -> bool:
 
 
 def _has_vendor_uri(value: Value) -> bool:
-    references = _dicts(value, "external_references")
+    references = [] if _is_bundle(value) else _dicts(value, "external_references")
     if _type(value) in SCO_TYPES or (_own(value) and not {"created", "modified"} <= set(value)):
         references = []  # of observables the validator does not look at them
     texts = [part.get("url") for part in references]
@@ -246,6 +249,11 @@ def _is_other_tlp1(value: Value) -> bool:
     return _type(value) == "marking-definition" and word and not fixed
 
 
+def _is_bundle(value: Value) -> bool:
+    # It has no common properties: in what stands there in their names the validator does not look.
+    return _type(value) == "bundle"
+
+
 def _granular(value: Value, *names: str, without: str = "") -> bool:
     return any(
         all(name in part for name in names) and without not in part
@@ -255,7 +263,9 @@ def _granular(value: Value, *names: str, without: str = "") -> bool:
 
 def _needs_old_marks(value: Value) -> bool:
     found = value.get("granular_markings")
-    return isinstance(found, list) and _granular(value, "lang", without="marking_ref")
+    if not isinstance(found, list) or _is_bundle(value):
+        return False
+    return _granular(value, "lang", without="marking_ref")
 
 
 ONLY_OURS, ONLY_STIX2, ONLY_VALIDATOR = (frozenset({who}) for who in (OURS, STIX2, VALIDATOR))
@@ -404,7 +414,9 @@ DIFFERENCES = (
     Difference(
         "`object_marking_refs` to what is no marking-definition",
         lambda v: bool(_prefixes(v, "object_marking_refs") - {"marking-definition", ""})
-        and isinstance(v["object_marking_refs"], list),
+        and isinstance(v["object_marking_refs"], list)
+        # Where an extension makes a type, stix2 looks at nothing.
+        and (not _own(v) or _is_unknown_to_stix2(v)),
         NOT_VALIDATOR, WITH_STIX2, "§3.2: MUST be of type marking-definition.",
     ),
     Difference(
@@ -472,6 +484,12 @@ DIFFERENCES = (
         "made from a type that we do not know.",
     ),
     Difference(
+        "an empty pattern of another language than STIX",
+        lambda v: _type(v) == "indicator" and v.get("pattern") == ""
+        and v.get("pattern_type") == "yara",
+        ONLY_OURS, "ours", "§4.7.1: the pattern is required; nothing is detected by an empty one.",
+    ),
+    Difference(
         "a pattern of more than 4 KiB, or nested more than 16 deep",
         lambda v: len(_pattern(v)) > MAX_PATTERN_BYTES or _is_deep(v),
         ONLY_OURS, "ours on purpose",
@@ -523,8 +541,15 @@ DIFFERENCES = (
     ),
     Difference(
         "a bundle where an object belongs",
-        lambda v: _type(v) == "bundle", NOT_VALIDATOR, WITH_STIX2,
-        "§8: a bundle is a container and no STIX object; the validator takes an empty one.",
+        lambda v: _is_bundle(v) and "toplevel-property-extension" not in _kinds_of_extension(v),
+        NOT_VALIDATOR, WITH_STIX2,
+        "§8: a bundle is a container and no STIX object; the validator takes an empty one, and "
+        "does not look at what else it has: marks and references of a bundle are nothing.",
+    ),
+    Difference(
+        "a bundle with a top-level extension where an object belongs",
+        lambda v: _is_bundle(v) and "toplevel-property-extension" in _kinds_of_extension(v),
+        ONLY_OURS, "ours", "§8, as above; the extension makes stix2 take whatever else is there.",
     ),
 )  # fmt: skip
 

@@ -275,6 +275,7 @@ FAULTS: dict[str, Fault] = {
     "no pattern": drops("pattern"),
     "any string as a pattern": sets("indicator", pattern="anything"),
     "an empty pattern": sets("indicator", pattern=""),
+    "an empty pattern of yara": sets("indicator", pattern_type="yara", pattern=""),
     "an unclosed pattern": sets("indicator", pattern="[domain-name:value = 'a"),
     "a pattern over two types by AND": sets(
         "indicator", pattern="[domain-name:value = 'a' AND url:value = 'b']"
@@ -374,6 +375,9 @@ FAULTS: dict[str, Fault] = {
     "an unknown type in capitals": lambda value: _retype(value, "X-Unknown"),
     "an unknown type of two letters": lambda value: _retype(value, "ab"),
     "a bundle": lambda value: _retype(value, "bundle"),
+    "a bundle with a top-level extension": lambda value: (
+        FAULTS["top-level extension"](value) and _retype(value, "bundle")
+    ),
 }  # fmt: skip
 
 
@@ -410,7 +414,11 @@ marks = st.lists(st.sampled_from(sorted(TLP_BY_MARKING_ID)), min_size=1, max_siz
 def stix_objects(draw: Any, most_faults: int = 2) -> StixObject:
     """Objects of all bases with up to some faults, and with texts and marks of their own."""
     chosen = draw(st.lists(st.sampled_from(sorted(FAULTS)), max_size=most_faults, unique=True))
-    value = spoiled(draw(st.sampled_from(sorted(BASES))), *chosen)
+    base = draw(st.sampled_from(sorted(BASES)))
+    value = spoiled(base, *chosen)
+    if value.get("type") == "bundle":
+        # It is refused for being one; what else is wrong with it is no fault of an object.
+        return spoiled(base, "a bundle")
     if draw(st.booleans()) and "name" in value and isinstance(value["name"], str):
         value["name"] = draw(texts)
     if draw(st.booleans()) and value.get("pattern") == BASES["indicator"]["pattern"]:
