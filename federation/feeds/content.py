@@ -105,6 +105,7 @@ class EntryContent:
         seqs: the entries that are erased, or whose relaying stops.
         tlp: the stricter label of a ``restrict``.
         stop_relay: relays stop serving ``seqs``.
+        erases: a ``restrict`` asks to delete the bytes of ``ids``, where no ``erase`` can.
         group: the roster.
         sealed: for ``signing.sealing``, which reads its members.
         release: the key of an embargoed entry.
@@ -122,6 +123,7 @@ class EntryContent:
     seqs: tuple[int, ...] = ()
     tlp: Tlp | None = None
     stop_relay: bool = False
+    erases: bool = False
     group: Members | None = None
     sealed: Members | None = None
     release: ReleasedKey | None = None
@@ -246,6 +248,7 @@ def _read_restrict(reading: _Reading, content: EntryContent) -> EntryContent:
         ids=_read_stix_ids(body),
         tlp=Tlp.read(body.get("tlp")),
         stop_relay=stop_relay,
+        erases=read_flag(body, "erase") if "erase" in body else False,
         seqs=seqs,
     )
 

@@ -35,7 +35,9 @@ from typing import Final, Literal
 
 from schemas.identifiers import ENTRY_EXTENSION, is_stix_id, stix_type_of
 from schemas.markings import TLP2_EXTENSION, TLP_BY_MARKING_ID, EffectiveLabel
+from schemas.stix.moulds import MOST_MOULDS
 from schemas.stix.objects import SCO_TYPES
+from schemas.strict_json import strict_loads
 
 PUBLIC_IDS: Final = frozenset(TLP_BY_MARKING_ID) | {TLP2_EXTENSION, ENTRY_EXTENSION}
 """Known to everybody whatever an entry says: the TLP markings and the fixed extensions."""
@@ -97,6 +99,15 @@ def references_of(value: Mapping[str, object]) -> frozenset[str]:
     if isinstance(own, str):
         found.discard(own.lower())
     return frozenset(found)
+
+
+@lru_cache(maxsize=MOST_MOULDS)
+def references_in_mould(mould: bytes) -> frozenset[str]:
+    """Collect what every object of a mould mentions, for its stand-ins hold no id.
+
+    An object may mention itself; its own id is for the caller to leave out.
+    """
+    return references_of({**strict_loads(mould), "id": None})
 
 
 def find_leaks(
@@ -164,14 +175,14 @@ def _ids_in(text: str) -> tuple[str, ...]:
     """List the STIX ids in a text, lower case."""
     if len(text) < _SHORTEST_ID:
         return ()
+    if text.count("--") == 1 and is_stix_id(text):
+        return (text,)  # an id and nothing else, as in nearly every reference
     # The same authors and extensions come again and again; long texts are not worth the memory.
     return _ids_in_short(text) if len(text) <= _SHORT else tuple(_search_ids(text))
 
 
 @lru_cache(maxsize=1024)
 def _ids_in_short(text: str) -> tuple[str, ...]:
-    if text.count("--") == 1 and is_stix_id(text):
-        return (text,)  # an id and nothing else, as in nearly every reference
     return tuple(_search_ids(text))
 
 

@@ -20,6 +20,7 @@ from federation.identity.document_form import Position
 from hub.exchange.own_feeds import ENDED, AppendedEntry, append_entry, refresh_head
 from hub.exchange.rosters import find_roster, roster_members
 from hub.node import Node
+from hub.peers.groups import append_roster
 from hub.peers.known_nodes import find_pinned
 from hub.peers.may_sign import allow_new_epoch
 from hub.storage.queries.feeds import (
@@ -61,10 +62,14 @@ def open_next_epoch(
     begun = find_feed(tx, following) or create_feed(tx, following, own=True)
     update_feed(tx, begun.feed_row, last_hash=position.hash)
     allow_new_epoch(tx, following)
-    refresh_head(tx, node, replace(feed, state=ENDED), now)
+    if feed.last_seq > 0:
+        refresh_head(tx, node, replace(feed, state=ENDED), now)
     lowest = Tlp.CLEAR if feed.name.kind == "clear" else Tlp.GREEN
     policy = policy_members(lowest, relay=feed.relay or "none")
     roster = find_roster(tx, feed.feed_row) if feed.name.kind == "group" else None
+    if roster is None and feed.name.kind == "group":
+        # What said it is void: as this node has it.
+        return append_roster(tx, node, feed.audience, now)
     if roster is None:
         return append_entry(tx, node, following, kind="noop", policy=policy, now=now)
     group = roster_members(

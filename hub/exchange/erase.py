@@ -2,8 +2,8 @@
 
 Everywhere: each own entry that carries an object in question is named by an ``erase`` in its feed.
 Receivers delete its bytes, whoever serves the feed has a stub in its place, and what else stood
-there is said again first. The first entry of a feed cannot be erased: it is restricted to RED
-instead, so that nobody shows or serves it.
+there is said again first. Where no ``erase`` can say it, for the first entry of a feed and in feeds
+that take no more entries, a ``restrict`` to RED names the objects and asks for their bytes to go.
 
 At this node alone, by law: the bytes of the entry, of the objects that it alone carried, and of the
 evidence that held a copy are gone; who erased it, when and why is kept. Its origin did not take it
@@ -17,7 +17,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +26,7 @@ from federation.feeds.stubs import LEAVES_NO_STUB
 from federation.feeds.writing import policy_members
 from hub.errors import Conflict, NotFound
 from hub.exchange import taking_back
+from hub.exchange.ended_feeds import TAKE_NO_MORE, TakingOut, feeds_that_tell, take_out
 from hub.exchange.entry_references import find_referenced, read_entry_reference
 from hub.exchange.held_versions import ERASED_HERE
 from hub.exchange.own_feeds import AppendedEntry, append_entry, wake_readers
@@ -49,7 +50,7 @@ from hub.storage.queries.feeds import STUB, EntryRow, FeedRow, feed_of_row
 from hub.storage.queries.objects import Carriage, ObjectRow
 from hub.storage.queries.peers import list_peers
 from hub.storage.transaction import Transaction
-from schemas.identifiers import EntryHash, is_node_id
+from schemas.identifiers import EntryHash, FeedName, is_node_id
 from schemas.markings import TLP_BY_MARKING_ID, Tlp
 
 _ERASABLE = frozenset({"put", "retract"})
@@ -120,9 +121,11 @@ def erase_everywhere(
         rows = [row for found in stored.claims_of(tx, guilty).values() for row in found]
         mine = [row for row in rows if row.origin == node.node_id]
         seqs = _where(stored.carriages_of(tx, [row.object_row for row in mine]), entry)
-        erasing = _Erasing(tx, node, guilty, reason, now)
+        erasing = _Erasing(tx, node, TakingOut(guilty, actor, reason, now))
+        telling = erasing.who_tells(mine, seqs)
         for feed_row in sorted(seqs):
             erasing.erase_in(feed_row, seqs[feed_row])
+        erasing.tell(telling)
         # What a local producer handed in is our copy as much as the entry was.
         local = [row for row in rows if not is_node_id(row.origin)]
         taking_back.erase_objects(tx, local, now)
@@ -156,14 +159,20 @@ def erase_here(node: Node, reference: str, reason: str, *, actor: str = "operato
                 "this node wrote the entry; erased here alone, it would be missing everywhere",
                 "Erase it with --everywhere.",
             )
-        if not entry.record or entry.state == STUB or find_erasure(tx, feed.feed_row, entry.seq):
-            raise Conflict("E_NOT_ERASABLE", "nothing of this entry is left here")
         carried = stored.carried_by(tx, feed.feed_row, [entry.seq])
         elsewhere = _elsewhere(tx, carried, entry)
-        kept = {carriage.object_row for carriage in elsewhere}
+        # The labels' definitions are the standard's; without them nobody could tell the labels.
+        kept = {row.object_row for row in carried if row.stix_id in TLP_BY_MARKING_ID}
+        kept |= {carriage.object_row for carriage in elsewhere}
         gone = [row for row in carried if row.object_row not in kept]
+        # What its origin restricted has a stub here and waits, in bytes of its own.
+        waits = any(stored.contents_of(tx, [row.object_row for row in gone]).values())
+        is_left = entry.record and (entry.state != STUB or waits)
+        if not is_left or find_erasure(tx, feed.feed_row, entry.seq):
+            raise Conflict("E_NOT_ERASABLE", "nothing of this entry is left here")
         taking_back.erase_objects(tx, gone, now, ERASED_HERE)
-        blank_entry(tx, feed.feed_row, entry.seq)
+        if entry.state != STUB:
+            blank_entry(tx, feed.feed_row, entry.seq)
         blank_evidence(tx, feed.feed, entry.seq, entry.hash)
         store_erasure(tx, Erasure(feed.feed_row, entry.seq, now, actor, reason))
         store_event(
@@ -185,14 +194,11 @@ def erase_here(node: Node, reference: str, reason: str, *, actor: str = "operato
 class _Erasing:
     """One write that erases own objects, feed by feed."""
 
-    def __init__(
-        self, tx: Transaction, node: Node, guilty: Sequence[str], reason: str, now: datetime
-    ) -> None:
+    def __init__(self, tx: Transaction, node: Node, why: TakingOut) -> None:
         self.tx = tx
         self.node = node
-        self.guilty = guilty
-        self.reason = reason
-        self.now = now
+        self.why = why
+        self.guilty, self.reason, self.now = why.guilty, why.reason, why.now
         self.appended: list[AppendedEntry] = []
         self.kinds: list[str] = []
         self.unreached: list[str] = []
@@ -205,21 +211,50 @@ class _Erasing:
         named = [p.seq for p in places if p.state != STUB and p.kind not in LEAVES_NO_STUB]
         if feed is None or not named:
             return
+        if feed.state not in {"open", *TAKE_NO_MORE}:
+            self.unreached.append(feed.feed)
+            return
         if feed.state != "open":
             self.unreached.append(feed.feed)
+            self.left_out |= take_out(self.tx, self.node, feed, named, self.why).left_out
+            carried = stored.carried_by(self.tx, feed_row, named)
+            guilty = [row for row in carried if row.stix_id in self.guilty]
+            taking_back.erase_objects(self.tx, guilty, self.now)
             return
         again = put_again(self.tx, self.node, feed, named, self.guilty, self.now)
         self.left_out |= again.left_out
         # The feed's relay rule hangs on its first entry, which therefore cannot be erased.
         if 1 in named:
-            self._note(
-                append_restrict(self.tx, self.node, feed.name, self.guilty, Tlp.RED, [1], self.now),
-                "restrict",
-            )
+            self._restrict(feed.name, self.guilty, [1])
         later = [seq for seq in named if seq != 1]
         if later:
             self._note(self._append_erase(feed, later), "erase")
         taking_back.erase_carried(self.tx, feed_row, named, self.now)
+
+    def who_tells(
+        self, rows: Sequence[ObjectRow], feeds: Mapping[int, Collection[int]]
+    ) -> dict[FeedName, list[str]]:
+        """Find where objects have to be named because some of their feeds take no more words."""
+        ended = {number for number in feeds if not self._is_open(number)}
+        telling: dict[FeedName, list[str]] = {}
+        newest = {row.stix_id: row for row in rows}
+        for stix_id, row in sorted(newest.items()) if ended else ():
+            for feed in feeds_that_tell(self.tx, self.node, row, ended):
+                telling.setdefault(feed, []).append(stix_id)
+        return telling
+
+    def tell(self, telling: Mapping[FeedName, Sequence[str]]) -> None:
+        """Name objects whose bytes have to go, in feeds other than those that carried them."""
+        for feed in sorted(telling, key=str):
+            self._restrict(feed, telling[feed], ())
+
+    def _is_open(self, feed_row: int) -> bool:
+        feed = feed_of_row(self.tx, feed_row)
+        return feed is not None and feed.state == "open"
+
+    def _restrict(self, feed: FeedName, ids: Sequence[str], seqs: Sequence[int]) -> None:
+        entry = append_restrict(self.tx, self.node, feed, ids, Tlp.RED, seqs, self.now, erases=True)
+        self._note(entry, "restrict")
 
     def _append_erase(self, feed: FeedRow, seqs: Sequence[int]) -> AppendedEntry:
         policy = policy_members(lowest_label(feed.name), relay=feed.relay or "none")
@@ -260,7 +295,7 @@ def _require_own(feed: FeedRow, entry: EntryRow) -> None:
             "only the origin erases an entry everywhere",
             "Ask its origin; without --everywhere it is erased at this node alone.",
         )
-    if entry.kind not in _ERASABLE or entry.state == STUB:
+    if entry.kind not in _ERASABLE or entry.state == STUB or not entry.record:
         raise Conflict(
             "E_NOT_ERASABLE",
             f"an entry of kind {entry.kind} that is {entry.state} cannot be erased",

@@ -165,6 +165,7 @@ def _state_sentence(row: ObjectRow) -> tuple[str, ...]:
         "quarantined": "It waits in quarantine here, so no token reads it until a person accepts.",
         "rejected": "It was rejected here, so no token reads it.",
         "refused": "Its origin is refused here, so no token reads it.",
+        "suspended": "Its origin is suspended here, so no token reads it.",
         "withdrawn": "Its origin withdrew it, so readers see at most the revoked version.",
         "withheld": "Its origin restricted it; it waits for a version that prints the new label.",
         "erased": "Its origin erased it; nothing of its content is left here.",

@@ -18,6 +18,9 @@ from hub.peers.budgets import BYTES_AN_OBJECT
 from schemas.errors import TocsinError, WireFormatError
 from schemas.identifiers import EntryHash, FeedName
 
+MARKS_AN_OBJECT = 8
+"""What counts as one object of ids that are taken back: each may leave a row of some 500 bytes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -106,9 +109,13 @@ def weight_of(item: Item) -> int:
     """Tell how many objects an entry counts as: those that it carries, or that it has room for.
 
     Entries without objects and rejected ones cost us room and work too: without a count of
-    theirs a peer could fill the disk with them (THREATS 36). A full payload counts as 64.
+    theirs a peer could fill the disk with them (THREATS 36). A full payload counts as 64. What is
+    named and may leave a row here, though it never came, counts too.
     """
     if isinstance(item, Stub):
         return 1
-    carried = len(item.content.objects) if isinstance(item.content, JudgedContent) else 0
-    return max(1, carried, len(item.entry.envelope.payload) // BYTES_AN_OBJECT)
+    carried = named = 0
+    if isinstance(item.content, JudgedContent):
+        carried, named = len(item.content.objects), len(item.content.content.ids)
+    room = len(item.entry.envelope.payload) // BYTES_AN_OBJECT
+    return max(1, carried, room, named // MARKS_AN_OBJECT)

@@ -116,7 +116,7 @@ def accept_quarantined(
         now = node.now()
         released = release(tx, _waiting(tx, stix_ids, origin), now)
         for row in released:
-            if row.state != "accepted":
+            if row.state == "quarantined":
                 raise Conflict(
                     "E_ID_CONFLICT",
                     f"another origin has the stronger claim to {row.stix_id}",

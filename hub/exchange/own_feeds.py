@@ -19,6 +19,7 @@ from federation.feeds.writing import entry_payload
 from federation.policy.sharing import decide_feed_read
 from federation.signing.signer import seal
 from hub.errors import Conflict
+from hub.exchange.entry_source import source_of_members
 from hub.node import Node
 from hub.peers.audiences import members_named
 from hub.peers.may_sign import find_hold, require_may_sign
@@ -120,6 +121,7 @@ def append_entry(
                 record=entry_record(feed, seq, ts, envelope),
                 sender=None,
                 received_at=now,
+                **source_of_members(policy, (members or {}).get("src")),
             )
         ],
     )

@@ -31,6 +31,7 @@ from federation.feeds.records import entry_record
 from federation.feeds.stubs import Stub, stub_record
 from federation.identity.node_document import PinnedNode
 from federation.transport.peer_answers import FeedPage
+from hub.exchange.entry_source import EntrySource, source_of
 from hub.exchange.judged_page import (
     Ahead,
     Item,
@@ -42,7 +43,7 @@ from hub.exchange.noted_content import note_content
 from hub.exchange.received_content import JudgedContent
 from hub.exchange.received_objects import LEAK, ReceivedObjects
 from hub.exchange.rosters import note_roster
-from hub.exchange.taking_back import DEEDS, as_stub
+from hub.exchange.taking_back import DEEDS, as_stub, deed_of, ids_taken_back
 from hub.exchange.voiding import had_before
 from hub.node import Node
 from hub.peers.budgets import budgets_of, spend
@@ -50,6 +51,7 @@ from hub.peers.node_conflicts import is_frozen
 from hub.peers.owed_acks import owe_acks
 from hub.peers.standing import itself
 from hub.storage.queries import feeds as stored
+from hub.storage.queries.acks import note_recalls
 from hub.storage.queries.feeds import EntryRow, FeedRow
 from hub.storage.queries.groups import AnchorRow, store_anchor
 from hub.storage.queries.peers import PeerRow, find_peer
@@ -296,10 +298,13 @@ class PageWrite:
         code: str | None = None
         exercise = False
         tlp: int | None = None
+        source: EntrySource = {}
         if isinstance(item.content, ContentRejected):
             code = item.content.code
         else:
             exercise, tlp = item.content.exercise, item.content.tlp
+            source = source_of(item.content.content)
+            recalled = self._recalled(item.content.content, objects)
             try:
                 objects.admit(entry, item.content)
             except ContentRejected as rejected:
@@ -311,7 +316,7 @@ class PageWrite:
                 said = item.content.content
                 note_content(self.tx, self.origin, self.held.feed_row, entry, said)
                 if said.kind in DEEDS and not closes_feed(entry):
-                    self._take_back(entry, said)
+                    self._take_back(entry, said, recalled)
                 elif item.content.content.group is not None:
                     note_roster(self.tx, self.feed, item.content.content.group, self.now)
         if code is not None:
@@ -333,6 +338,7 @@ class PageWrite:
                 record=entry_record(self.feed, header.seq, header.ts, entry.envelope, entry.hash),
                 sender=None if self.way is Way.RECOVERED else self.sender.node_id,
                 received_at=self.now,
+                **source,
             )
         )
 
@@ -341,12 +347,21 @@ class PageWrite:
         stored.store_entries(self.tx, self.rows[self.stored :])
         self.stored = len(self.rows)
 
-    def _take_back(self, by: OpenedEntry, said: EntryContent) -> None:
+    def _recalled(self, said: EntryContent, objects: ReceivedObjects) -> list[str]:
+        """List what an own entry that came back took back, for its receipts."""
+        if self.way is not Way.RECOVERED or said.kind not in DEEDS:
+            return []
+        self._flush_entries()
+        objects.store()
+        return ids_taken_back(self.tx, self.held.feed_row, said)
+
+    def _take_back(self, by: OpenedEntry, said: EntryContent, ids: Sequence[str]) -> None:
         """Let stubs stand in the place of entries of this page, and owe its origin an answer."""
         # What this very page took back never touches the disk; what was held is done already.
         waiting = self.rows[self.stored :]
         self.rows[self.stored :] = [as_stub(self.feed, r, by.header, said) for r in waiting]
         self.deeds.append((by.header.seq, DEEDS[said.kind]))
+        note_recalls(self.tx, self.held.feed_row, by.header.seq, ids, deed_of(said), by.header.ts)
 
     def store_anchor(self) -> None:
         """Store where a chain begins that does not begin at seq 1, with its first entries."""

@@ -57,7 +57,7 @@ LEAK_PATIENCE: Final = timedelta(days=1)
 ROUND: Final = 2_000
 """Objects of one publication; it is committed in parts all the same (``publishing_store``)."""
 LINEAGE: Final = "own-sensor"
-_CONTESTING: Final = frozenset({"accepted", "withdrawn", "withheld"})
+_CONTESTING: Final = frozenset({"accepted", "withdrawn", "withheld", "suspended"})
 """States of what another origin published and readers saw here, so that a producer may have it from
 us. What waits or was refused contests nothing, or a stranger could silence producers."""
 

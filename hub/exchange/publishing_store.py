@@ -18,6 +18,7 @@ from federation.feeds.printed_labels import UNPRINTED_TYPES
 from federation.feeds.writing import policy_members
 from federation.policy.closure import find_leaks
 from hub.exchange import taking_back, visible
+from hub.exchange.held_versions import is_mark
 from hub.exchange.marking import write_label
 from hub.exchange.object_rows import audience_of, draft_row, open_label
 from hub.exchange.own_feeds import AppendedEntry, append_entry, wake_readers
@@ -101,6 +102,7 @@ class _PartWrite:
         self.own = pinned(tx, node.node_id)
         self.claims: dict[str, list[ObjectRow]] = {}
         self.contents: dict[int, bytes] = {}
+        self.refs: dict[int, frozenset[str]] = {}
         self.carried: dict[int, set[str]] = {}
         self.new: dict[int, ObjectRow] = {}
         self.shown: dict[int, ObjectRow] = {}
@@ -136,7 +138,8 @@ class _PartWrite:
         )
         stored_objects.store_carried(self.tx, self.links)
         rows = [self.new.get(number) or row for number, row in self.shown.items()]
-        visible.show(self.tx, rows, self.contents, self.now, self.shown.keys() - self.new.keys())
+        again = self.shown.keys() - self.new.keys()
+        visible.show(self.tx, rows, self.contents, self.now, again, self.refs)
         taking_back.end_releases_before(self.tx, self.new.values(), self.claims, self.now)
         wake_readers(self.tx, self.publication.feeds, peers, self.now)
         store_event(
@@ -171,7 +174,7 @@ class _PartWrite:
     def _settles(self, item: Prepared) -> bool:
         """Tell whether an object may be sealed beside what is held of its id; else refuse it."""
         held = self._newest(item.stix_id)
-        if held is None:
+        if held is None or (is_mark(held) and held.tlp <= self.publication.tlp):
             return True
         if held.state == "withdrawn" or held.revoked:
             self.outcome.refuse(
@@ -369,6 +372,7 @@ class _PartWrite:
         )
         self.new[row.object_row] = row
         self.contents[row.object_row] = item.raw
+        self.refs[row.object_row] = item.refs
         self.claims.setdefault(item.stix_id, []).append(row)
         return row
 

@@ -76,7 +76,7 @@ def accept_push(node: Node, sender: PeerRow, collection_id: str, body: bytes) ->
     # 1. The address, before a word of the body counts.
     feed = _feed_of(node, sender, collection_id, body)
     # 2. The whole body.
-    envelope = read_posted_envelope(body, max_bytes=MAX_BODY_BYTES)
+    envelope = _read_body(body)
     values, anchor = envelope["objects"], envelope.get("x_tocsin_anchor")
     if anchor is not None and not isinstance(anchor, dict):
         raise WireFormatError("E_SCHEMA", "x_tocsin_anchor is no signed envelope")
@@ -140,6 +140,16 @@ def _named_in(body: bytes) -> list[FeedName]:
         return [FeedName.read(first.get("feed") if isinstance(first, dict) else None)]
     except WireFormatError:
         return []
+
+
+def _read_body(body: bytes) -> dict[str, Any]:
+    """Read what a peer posted; to it a body that is none has the wire's own code (PROTOCOL 2.9)."""
+    try:
+        return read_posted_envelope(body, max_bytes=MAX_BODY_BYTES)
+    except WireFormatError as error:
+        if error.code != "E_ENVELOPE":
+            raise
+        raise WireFormatError("E_SCHEMA", error.detail, error.remedy) from None
 
 
 def _check_envelope(value: object, feed: FeedName, origin: PinnedNode) -> None:

@@ -22,7 +22,7 @@ from federation.policy.closure import references_of
 from hub.exchange.own_feeds import AppendedEntry, append_entry
 from hub.node import Node
 from hub.storage.queries import objects as stored
-from hub.storage.queries.feeds import STUB, EntryRow, FeedRow, find_entry
+from hub.storage.queries.feeds import STUB, EntryRow, FeedRow, feeds_of_audience, find_entry
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.transaction import Transaction
 from schemas.identifiers import EntryHash, read_b64
@@ -118,12 +118,15 @@ def _innocent(
 ) -> list[CarriedObject]:
     """List what nobody took back, in its newest version of this feed, and stands nowhere else."""
     numbers = [row.object_row for row in rows.values()]
+    # What an ended epoch has is perhaps said in a later one already.
+    later = [f for f in feeds_of_audience(tx, feed.node_id, feed.audience) if f.epoch > feed.epoch]
     elsewhere = {
         c.object_row
         for c in stored.carriages_of(tx, numbers)
-        if c.feed_row == feed.feed_row and c.seq not in seqs
+        if (c.feed_row == feed.feed_row and c.seq not in seqs)
+        or any(c.feed_row == f.feed_row for f in later)
     }
-    newest = _newest_here(tx, feed, rows)
+    newest = _newest_here(tx, {feed.feed, *(f.feed for f in later)}, rows)
     return [
         carried
         for carried in entry.objects
@@ -135,11 +138,13 @@ def _innocent(
     ]
 
 
-def _newest_here(tx: Transaction, feed: FeedRow, rows: Mapping[str, ObjectRow]) -> dict[str, int]:
-    """Find the newest version of each object in this feed: along it, versions only increase."""
+def _newest_here(
+    tx: Transaction, feeds: Collection[str], rows: Mapping[str, ObjectRow]
+) -> dict[str, int]:
+    """Find the newest version of each object in a feed: along it, versions only increase."""
     claims = stored.claims_of(tx, rows)
     every = [row.object_row for found in claims.values() for row in found]
-    here = {row for row, name in stored.feeds_that_carried(tx, every) if name == feed.feed}
+    here = {row for row, name in stored.feeds_that_carried(tx, every) if name in feeds}
     return {
         stix_id: versions[-1].object_row
         for stix_id, found in claims.items()

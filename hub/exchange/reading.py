@@ -6,14 +6,15 @@ Invariants:
 * what a reader may not see does not exist for it: an unknown collection, one that it may not read
   and an unknown object are one ``E_NOT_FOUND`` after the same statements (PROTOCOL 2.9, 3.5);
 * a page is one snapshot and a join of stored bytes;
-* dates are the view's own clock's, so they tell nothing of other views.
+* dates are the view's own clock's, so they tell nothing of other views;
+* cursors have a key of their own (``OwnNode.cursor_key``) that all processes share, so that a walk
+  outlives the rotation of every other key.
 
 What it does not do: HTTP. The doors map what is raised here.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -252,22 +253,12 @@ def _position(
     # answer is 404, and 400 would tell that there is something.
     if request.following is None or sight.view_id == NO_VIEW:
         return request, 0 if request.added_after is None else to_micros(request.added_after)
-    cursor = open_cursor(request.following, key=_cursor_key(node), context=context)
+    cursor = open_cursor(request.following, key=node.own.cursor_key, context=context)
     return resume(request, cursor), cursor.date_added
 
 
 def _following(node: Node, request: PageRequest, context: str, last: int) -> str:
-    return seal_cursor(Cursor(last, request.matches), key=_cursor_key(node), context=context)
-
-
-def _cursor_key(node: Node) -> bytes:
-    """Derive the key of cursors from the http key, which all processes of a node share.
-
-    A signature over a text of our own is a secret that only the key's holder can make; Ed25519
-    signs deterministically. The text is no signature base of RFC 9421, those begin with a quote.
-    When the http key is rotated, walks that are under way begin again.
-    """
-    return hashlib.sha256(node.keys.http.sign(b"tocsin-cursor-key-v1")).digest()
+    return seal_cursor(Cursor(last, request.matches), key=node.own.cursor_key, context=context)
 
 
 def _page(body: bytes, first: int, last: int) -> Page:

@@ -89,7 +89,7 @@ def receive_page(
             note_branch(tx, node, feed, [i.entry for i in entries], sender=writing.sender.node_id)
     if at_once:
         return received
-    return take_released(node, feed, sender, received, way=way)
+    return take_released(node, feed, sender, received, way=way, wider_whole=wider_whole)
 
 
 def take_released(

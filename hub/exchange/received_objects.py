@@ -11,7 +11,7 @@ same page, as if each had its own transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,9 +20,7 @@ from federation.feeds.chain import closes_feed
 from federation.feeds.entry import OpenedEntry
 from federation.feeds.printed_labels import UNPRINTED_TYPES
 from federation.identity.node_document import PinnedNode
-from federation.policy.admission import decide_admission
-from federation.policy.closure import find_leaks
-from federation.trust.presets import TrustLevel
+from federation.policy.closure import PUBLIC_IDS, find_leaks
 from hub.exchange import rival_claims, superseding, taking_back, visible
 from hub.exchange.held_versions import (
     ERASED_HERE,
@@ -31,17 +29,23 @@ from hub.exchange.held_versions import (
     NOT_LIVE,
     find_renewed,
     find_repeated,
+    find_said,
+    is_erased_copy,
+    is_mark,
+    require_order,
 )
 from hub.exchange.object_rows import audience_of, draft_row, open_label
 from hub.exchange.received_content import JudgedContent, JudgedObject
 from hub.exchange.releases import note_release_of
-from hub.exchange.tombstones import lay_tombstones
-from hub.peers.standing import standing_of
+from hub.exchange.tombstones import lay_marks, lay_tombstones
+from hub.exchange.trust_gate import CORROBORATION, TrustGate
+from hub.peers.standing import SUSPENDED
 from hub.storage.queries import objects as stored
 from hub.storage.queries.feeds import FeedRow
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.queries.peers import PeerRow
 from hub.storage.transaction import Transaction
+from hub.verdicts.marks import ask_for_work
 from schemas.identifiers import EntryHash
 from schemas.markings import EffectiveLabel, Tlp
 
@@ -65,24 +69,24 @@ class ReceivedObjects:
         self.origin = origin
         self.feed = feed
         self.now = now
-        self.accepted = 0
-        self.quarantined = 0
-        self.taken = 0
-        self.taken_back = False
+        self.accepted = self.quarantined = self.taken = 0
+        self.taken_back = self.may_come = False
         # The origin's trust and never the sender's: a relay lends none (PROTOCOL 3.2).
-        self._trust = TrustLevel.KNOWN if peer is None else standing_of(peer).effective_trust
-        self._inbound = None if peer is None else peer.inbound
+        self.gate = TrustGate(peer)
+        self._public = PUBLIC_IDS | frozenset(origin.identities)
         self._claims: dict[str, list[ObjectRow]] = {}
         self._contents: dict[int, bytes] = {}
         self._carried: dict[int, set[str]] = {}
         self._new: list[ObjectRow] = []
         self._shown: dict[int, ObjectRow] = {}
+        self._refs: dict[int, frozenset[str]] = {}
+        self._left: set[str] = set()
         self._numbers: Iterator[int] = iter(())
         self._links: list[tuple[int, int, int]] = []
         self._loaded: set[str] = set()
         self._brought: set[str] = set()
+        self._fresh: Collection[str] = ()
         self.flush_entries: Callable[[], None] = lambda: None
-        self.may_come: bool = False
 
     def load(self, contents: Sequence[JudgedContent]) -> None:
         """Read at once what the entries of the page will ask for."""
@@ -93,16 +97,23 @@ class ReceivedObjects:
         self._numbers = iter(range(first, first + len(judged)))
         named = {stix_id for content in contents for stix_id in content.content.ids}
         self._loaded, self._brought = ids | refs | named, ids
-        self._read()
+        self._read(self._loaded)
+        self._fresh = ids.difference(self._claims)
 
-    def _read(self) -> None:
-        self._claims = stored.claims_of(self.tx, self._loaded)
+    def _read(self, ids: Collection[str]) -> None:
+        """Read what is held of some objects: again only of what was changed, not of all the page.
+
+        Else a page of entries that name many objects each would be read as often as it is long.
+        """
+        found = stored.claims_of(self.tx, ids)
+        self._claims.update(found)
         # Contents only of what may be compared, carriages only of the origin's own: else anybody
         # could make an id that others refer to costly, by claiming it in many large versions.
-        compared = [r.object_row for i in self._brought for r in self._claims.get(i, ())]
-        self._contents = stored.contents_of(self.tx, compared)
-        mine = [r.object_row for stix_id in self._claims for r in self._mine(stix_id)]
-        self._carried = {}
+        compared = [r.object_row for i, rows in found.items() if i in self._brought for r in rows]
+        self._contents.update(stored.contents_of(self.tx, compared))
+        mine = [r.object_row for stix_id in found for r in self._mine(stix_id)]
+        for object_row in mine:
+            self._carried.pop(object_row, None)
         for object_row, feed in stored.feeds_that_carried(self.tx, mine):
             self._carried.setdefault(object_row, set()).add(feed)
 
@@ -126,12 +137,7 @@ class ReceivedObjects:
         if judged.content.policy.release is not None:
             note_release_of(self.tx, self.feed.feed_row, entry.header.seq, judged.content.policy)
         if kind in {"restrict", "erase"}:
-            self._flush()
-            taking_back.take_back(
-                self.tx, self.feed, self.origin.node_id, entry.header, judged, self.now
-            )
-            self.taken_back = self.taken_back or kind == "erase" or judged.content.stop_relay
-            self._read()
+            self._take_back(entry, judged)
 
     def store(self) -> None:
         """Store what is still pending."""
@@ -140,9 +146,14 @@ class ReceivedObjects:
     def _flush(self) -> None:
         stored.store_objects(self.tx, [(r, self._contents[r.object_row]) for r in self._new])
         stored.store_carried(self.tx, self._links)
+        if any(row.code == CORROBORATION or row.stix_type == "opinion" for row in self._new):
+            ask_for_work(self.tx, self.now)  # a second voice, or an authority's, may have come
         again = self._shown.keys() - {row.object_row for row in self._new}
-        visible.show(self.tx, list(self._shown.values()), self._contents, self.now, again)
-        self._new, self._links, self._shown = [], [], {}
+        shown, fresh = list(self._shown.values()), self._fresh
+        visible.show(self.tx, shown, self._contents, self.now, again, self._refs, fresh=fresh)
+        self._fresh = ()  # what was shown by now stands there
+        visible.close(self.tx, self._left, self.now)
+        self._new, self._links, self._shown, self._refs, self._left = [], [], {}, {}, set()
 
     def _mine(self, stix_id: str) -> list[ObjectRow]:
         """List the origin's versions of an object, the newest last."""
@@ -152,13 +163,16 @@ class ReceivedObjects:
     def _check_closure(self, judged: JudgedContent) -> None:
         if not judged.objects or judged.tlp is None:
             return
+        referring = [item for item in judged.objects if not item.refs <= self._public]
+        if not referring:
+            return
         label = EffectiveLabel(judged.tlp, audience_of([self.feed.feed]))
-        refs = {item.stix_id: item.refs for item in judged.objects}
+        refs = {item.stix_id: item.refs for item in referring}
         leaks = find_leaks(
-            [item.value for item in judged.objects],
+            [item.value for item in referring],
             {item.stix_id: label for item in judged.objects},
             self._resolve,
-            frozenset(self.origin.identities),
+            self._public,
             refs_of=lambda value: refs[str(value["id"])],
         )
         if leaks:
@@ -170,7 +184,7 @@ class ReceivedObjects:
     def _resolve(self, stix_id: str) -> EffectiveLabel | None:
         # Among the origin's own objects alone: then every receiver of the feed comes to the same
         # answer, whatever else it holds.
-        mine = self._mine(stix_id)
+        mine = [row for row in self._mine(stix_id) if not is_mark(row)]
         if not mine:
             return None
         return open_label(mine[-1], self._carried.get(mine[-1].object_row, ()))
@@ -181,16 +195,8 @@ class ReceivedObjects:
         if not mine or self._renewed(item, judged, mine):
             return
         row = draft_row(item.value, origin=self.origin.node_id, now=self.now)
-        repeated = self._repeated(item, mine)
         here = [r for r in mine if self.feed.feed in self._carried.get(r.object_row, ())]
-        if here and here[-1] is not repeated and not row.follows(here[-1]):
-            raise ContentRejected(
-                "E_STALE_MODIFIED", f"{item.stix_id} does not follow version {here[-1].version}"
-            )
-        if not repeated and any(row.version_at == r.version_at for r in mine):
-            raise ContentRejected(
-                "E_STALE_MODIFIED", f"{item.stix_id} has other content under version {row.version}"
-            )
+        require_order(row, self._repeated(item, mine), mine, here)
 
     def _repeated(self, item: JudgedObject, mine: Sequence[ObjectRow]) -> ObjectRow | None:
         return find_repeated(item, mine, self._contents)
@@ -207,9 +213,7 @@ class ReceivedObjects:
             unknown = [i for i in dict.fromkeys(judged.content.ids) if not self._mine(i)]
             missing = [i for i in unknown if i not in brought]
             lay_tombstones(self.tx, self.origin.node_id, missing, entry.header.ts, self.now)
-            if missing:
-                self._loaded |= set(missing)
-                self._read()
+            self._read(missing)
         gone = [
             row
             for stix_id in dict.fromkeys(judged.content.ids)
@@ -217,8 +221,21 @@ class ReceivedObjects:
             if not row.revoked and taking_back.counts_for(row, exercise=judged.exercise)
         ]
         stored.update_objects(self.tx, [r.object_row for r in gone], state="withdrawn")
-        visible.hide(self.tx, gone, self.now)
+        visible.hide(self.tx, gone, self.now, closing=False)  # a last version may come with it
+        self._left |= {row.stix_id for row in gone}
         self._note([replace(row, state="withdrawn") for row in gone])
+
+    def _take_back(self, entry: OpenedEntry, judged: JudgedContent) -> None:
+        self._flush()
+        said = judged.content
+        carried = stored.carried_by(self.tx, self.feed.feed_row, said.seqs_taken_back)
+        changed = self._loaded.intersection([*said.ids, *(row.stix_id for row in carried)])
+        taking_back.take_back(
+            self.tx, self.feed, self.origin.node_id, entry.header, judged, self.now
+        )
+        lay_marks(self.tx, entry.header, judged, self._mine, self.now, own=self.feed.own)
+        self._read(changed)
+        self.taken_back = self.taken_back or said.kind == "erase" or said.stop_relay
 
     def _note(self, changed: Sequence[ObjectRow]) -> None:
         """Let the next entries of this page see what was changed."""
@@ -229,10 +246,10 @@ class ReceivedObjects:
 
     def _admit_object(self, entry: OpenedEntry, judged: JudgedContent, item: JudgedObject) -> None:
         mine = self._mine(item.stix_id)
-        renewed = self._renewed(item, judged, mine)
+        renewed = self._renewed(item, judged, mine) if mine else None
         held = self._repeated(item, mine) if mine and not renewed else None
         row = held or self._new_row(entry, judged, item, renewed)
-        if held is None:
+        if held is None and mine:
             self._tighten_wider(row, mine, entry.hash)
         self._links.append((self.feed.feed_row, entry.header.seq, row.object_row))
         self._carried.setdefault(row.object_row, set()).add(self.feed.feed)
@@ -243,16 +260,18 @@ class ReceivedObjects:
             if self.feed.name.kind == "group":
                 self._shown.setdefault(held.object_row, held)
             return
-        self._contents[row.object_row] = item.raw
+        self._contents[row.object_row] = b"" if row.state == taking_back.ERASED else item.raw
         if renewed is None:
             self._new.append(row)
             self._shown[row.object_row] = row
+            self._refs[row.object_row] = item.refs
             claims = self._claims.setdefault(item.stix_id, [])
             claims.append(row)
-            claims.sort(key=stored.by_version)
+            if len(claims) > 1:
+                claims.sort(key=stored.by_version)
         else:
             self._flush()
-            stored.replace_object(self.tx, row, item.raw)
+            stored.replace_object(self.tx, row, self._contents[row.object_row])
             visible.show(self.tx, [row], self._contents, self.now)
             self._note([row])
         self.accepted += row.state == "accepted"
@@ -289,6 +308,8 @@ class ReceivedObjects:
             published_at=entry.header.ts,
             visible_at=self.now if state == "accepted" else None,
         )
+        if not self._claims.get(item.stix_id) and judged.content.kind != "retract":
+            return row  # nobody has said anything under this id, as of nearly all that comes
         row = self._settle_claims(row, item)
         mine = self._mine(item.stix_id)
         if judged.content.kind != "retract":
@@ -296,7 +317,9 @@ class ReceivedObjects:
                 # What was withdrawn never comes back; what came along with it is innocent.
                 row = replace(row, state="withdrawn", code=None)
             row = self._settle_widening(row, judged, mine)
-        elif row.state == "accepted" and not any(held.visible_at for held in mine):
+            if renewed is not None and is_mark(renewed) and entry.header.ts < renewed.published_at:
+                row = replace(row, released_tlp=row.tlp)  # the ``restrict`` is the later word
+        elif row.state in {"accepted", SUSPENDED} and not any(held.visible_at for held in mine):
             # A withdrawal of what no reader saw is no news to readers either.
             row = replace(row, state="withdrawn")
         visible_at = self.now if row.state == "accepted" else None
@@ -304,15 +327,11 @@ class ReceivedObjects:
 
     def _admitted(self, judged: JudgedContent, item: JudgedObject) -> tuple[str, str | None]:
         """Ask the trust gate: the state of a new version, and why where it is not accepted."""
-        admission = decide_admission(
-            origin_trust=self._trust,
-            inbound=self._inbound,
-            exercise=judged.exercise,
-            unknown_marking=item.unknown_marking,
-        )
-        if any(r.code == ERASED_HERE for r in self._mine(item.stix_id)):
+        mine = self._mine(item.stix_id)
+        state, code = self.gate.admit(item, mine, self._contents, exercise=judged.exercise)
+        if mine and any(row.code == ERASED_HERE for row in mine):
             return "quarantined", ERASED_HERE  # whether a later version may stay, a person decides
-        return admission.state, None if admission.state == "accepted" else admission.code
+        return state, code
 
     def _settle_claims(self, row: ObjectRow, item: JudgedObject) -> ObjectRow:
         """Let the stronger claim on the id win, whatever the arrival order (PROTOCOL 2.4)."""
@@ -328,15 +347,19 @@ class ReceivedObjects:
         self, row: ObjectRow, judged: JudgedContent, mine: Sequence[ObjectRow]
     ) -> ObjectRow:
         """Keep a narrower version in force unless the entry supersedes it by name (3.3)."""
-        said = [r for r in mine if r.state not in NOT_LIVE and r.code not in NOT_ITS_LABEL]
-        if not said or row.tlp >= said[-1].tlp or row.state in NOT_LIVE:
+        narrower = find_said(mine)
+        if narrower is None or row.state in NOT_LIVE:
             return row
-        narrower = said[-1]
+        if is_erased_copy(row, mine):
+            return replace(row, state=taking_back.ERASED, code=None)
+        if row.tlp >= narrower.tlp:
+            return row
         if judged.content.supersedes is not None:
             self._flush_all()
             if superseding.overrides(self.tx, judged.content.supersedes, row, narrower):
                 return row
-        return replace(row, state="withheld", code=LABEL_LIVE, tlp=narrower.tlp)
+        code = taking_back.RESTRICTED if is_mark(narrower) else LABEL_LIVE
+        return replace(row, state="withheld", code=code, tlp=narrower.tlp)
 
     def _lift(self, held: ObjectRow, judged: JudgedContent, item: JudgedObject) -> None:
         """Let a version go that waited, when its origin says it once more and names the narrow one.
@@ -360,7 +383,7 @@ class ReceivedObjects:
         self, row: ObjectRow, others: Sequence[ObjectRow], entry_hash: EntryHash
     ) -> None:
         """Let the label of a version bind the wider ones, whatever the trust gate made of it."""
-        wider = [r for r in others if r.shown_tlp < row.tlp]
+        wider = [r for r in others if r.shown_tlp < row.tlp and not is_mark(r)]
         if not wider or row.state in NOT_LIVE or row.code in NOT_ITS_LABEL:
             return
         self._flush_all()

@@ -28,18 +28,18 @@ from hub.exchange.noted_content import note_content
 from hub.exchange.replaying import Admitted, Replay, VersionKey, replay
 from hub.exchange.rival_claims import CONFLICT, displace, settle
 from hub.exchange.rosters import note_roster
-from hub.exchange.tombstones import TOMBSTONE
+from hub.exchange.tombstones import LAID
 from hub.node import Node
 from hub.peers.standing import itself
 from hub.storage.queries import objects as stored
 from hub.storage.queries import rebuilding
 from hub.storage.queries.feeds import FeedRow, list_feeds, update_feed
 from hub.storage.queries.objects import ObjectRow
-from hub.storage.queries.peers import find_peer
+from hub.storage.queries.peers import find_peer, suspended_origins
 from hub.storage.queries.rebuilding import CarriedVersion
 from hub.storage.transaction import Transaction
 
-_LET_IN = frozenset({"accepted", "quarantined", "rejected", "refused"})
+_LET_IN = frozenset({"accepted", "quarantined", "rejected", "refused", "suspended"})
 """States that the trust gate or a person gave; the others an entry of the origin gave."""
 _NOT_COMPARED = frozenset({"object_row", "received_at", "visible_at", "published_at"})
 """Where, since when and how often a version was seen is no part of what it says."""
@@ -106,7 +106,7 @@ def _derived(
         key: row
         for key, row in held.rows.items()
         if (row.object_row in carried and held.digests[row.object_row] != _NOTHING)
-        or row.code == TOMBSTONE
+        or row.code in LAID
     }
 
 
@@ -191,7 +191,8 @@ def _apply(
     }
     new = {k: r for k, r in target.versions.rows.items() if k not in held.rows}
     # 1. Out of the views, before what they show is changed.
-    visible.hide(tx, [*gone, *(before[key] for key in changed)], now)
+    left = [*gone, *(before[key] for key in changed)]
+    visible.hide(tx, left, now, closing=False)
     # 2. The versions themselves.
     rebuilding.delete_versions(tx, [row.object_row for row in gone])
     for key, row in changed.items():
@@ -209,6 +210,7 @@ def _apply(
     # 4. Back into the views.
     shown = [row for row in (*changed.values(), *numbered.values()) if row.state == "accepted"]
     visible.show(tx, shown, stored.contents_of(tx, [row.object_row for row in shown]), now)
+    visible.close(tx, {row.stix_id for row in left}, now)
     return [*gone, *changed.values(), *numbered.values()]
 
 
@@ -275,8 +277,13 @@ def _settle_again(tx: Transaction, node: Node, stix_ids: Collection[str], now: d
     contents = stored.contents_of(tx, [r.object_row for rows in claims.values() for r in rows])
     lost: list[ObjectRow] = []
     freed: list[ObjectRow] = []
+    unseen = suspended_origins(tx)
     for rows in claims.values():
-        rivals = [r for r in rows if r.state == "accepted" or r.code == CONFLICT]
+        rivals = [
+            row
+            for row in rows
+            if (row.state == "accepted" or row.code == CONFLICT) and row.origin not in unseen
+        ]
         rivals.sort(key=lambda row: row.object_row)
         placed: dict[int, ObjectRow] = {}
         for row in rivals:

@@ -23,7 +23,7 @@ from federation.identity.node_document import PinnedNode
 from hub.exchange.noted_content import note_content
 from hub.exchange.received_content import JudgedContent, judge_content
 from hub.exchange.received_objects import LEAK, ReceivedObjects
-from hub.exchange.taking_back import DEEDS, counts_for, tighten
+from hub.exchange.taking_back import DEEDS, counts_for, erase_objects, tighten
 from hub.node import Node
 from hub.peers.known_nodes import find_pinned
 from hub.peers.owed_acks import owe_acks
@@ -123,7 +123,10 @@ class _Rejudging:
                 and row.stix_id in body["ids"]
                 and counts_for(row, exercise=entry.exercise)
             ]
-            tighten(self.tx, named, Tlp.read(body["tlp"]), self.now)
+            if body.get("erase") is True:
+                erase_objects(self.tx, named, self.now)
+            else:
+                tighten(self.tx, named, Tlp.read(body["tlp"]), self.now)
 
     def _judge(self, row: EntryRow) -> tuple[OpenedEntry, JudgedContent | ContentRejected]:
         """Read an entry that was verified when it came; no signature is checked again."""

@@ -133,6 +133,8 @@ class _Readmitted(ReceivedObjects):
 
     def _admitted(self, judged: JudgedContent, item: JudgedObject) -> Admitted:
         before = self._before.get((item.stix_id, version_of(item.value)))
+        if before == ("accepted", None):
+            before = self.gate.let_in
         # An exercise is one, whatever the version came to when it was said for real.
         return before if before and not judged.exercise else super()._admitted(judged, item)
 

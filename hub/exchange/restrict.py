@@ -21,6 +21,8 @@ from federation.feeds.sharing_policy import lowest_label
 from federation.feeds.writing import policy_members
 from hub.errors import Conflict, NotFound
 from hub.exchange import taking_back
+from hub.exchange.ended_feeds import TAKE_NO_MORE, TakingOut, take_out
+from hub.exchange.held_versions import is_mark
 from hub.exchange.later_words import words_on
 from hub.exchange.own_feeds import AppendedEntry, append_entry, wake_readers
 from hub.exchange.publish import PublishOutcome, PublishRequest, publish_objects
@@ -30,8 +32,9 @@ from hub.imports.drafts import Draft
 from hub.node import Node
 from hub.storage.queries import objects as stored
 from hub.storage.queries.audit import store_event
+from hub.storage.queries.claims import VERDICT_STATE
 from hub.storage.queries.erasures import places_at
-from hub.storage.queries.feeds import STUB, FeedRow, find_entry, find_feed
+from hub.storage.queries.feeds import STUB, FeedRow, feed_of_row, find_entry, find_feed
 from hub.storage.queries.objects import Carriage, ObjectRow
 from hub.storage.queries.peers import PeerRow, list_peers
 from hub.storage.transaction import Transaction
@@ -125,7 +128,9 @@ def own_versions(tx: Transaction, node: Node, stix_id: str) -> list[ObjectRow]:
         NotFound: ``E_NOT_FOUND``. Conflict: ``E_WITHDRAWN``, ``E_ERASED``.
     """
     claims = stored.claims_of(tx, [stix_id]).get(stix_id, [])
-    rows = [row for row in claims if row.origin == node.node_id]
+    rows = [row for row in claims if row.origin == node.node_id and not is_mark(row)]
+    # A verdict was never published: it is made and revoked by what it rests on (PROTOCOL 4.4).
+    rows = [row for row in rows if row.state != VERDICT_STATE]
     if not rows:
         raise NotFound(
             "E_NOT_FOUND",
@@ -181,6 +186,10 @@ def _restrict(node: Node, stix_id: str, tlp: Tlp, actor: str) -> Restriction:
         content = stored.contents_of(tx, [newest.object_row])[newest.object_row]
         carriages = stored.carriages_of(tx, [row.object_row for row in rows])
         appended, left_out = [], dict[str, None]()
+        for feed in _that_take_no_more(tx, carriages):
+            seqs = [c.seq for c in carriages if c.feed_row == feed.feed_row]
+            why = TakingOut([stix_id], actor, RESTRICTED, now)
+            left_out |= take_out(tx, node, feed, seqs, why).left_out
         for word in words_on(tx, node, newest, content, carriages):
             again, entry = _restrict_in(tx, node, word.feed, rows, tlp, carriages, now)
             appended.append(entry)
@@ -198,6 +207,12 @@ def _restrict(node: Node, stix_id: str, tlp: Tlp, actor: str) -> Restriction:
             receipts_of(tx, appended),
             tuple(left_out),
         )
+
+
+def _that_take_no_more(tx: Transaction, carriages: Sequence[Carriage]) -> list[FeedRow]:
+    rows = sorted({carriage.feed_row for carriage in carriages})
+    feeds = [feed_of_row(tx, row) for row in rows]
+    return [feed for feed in feeds if feed is not None and feed.state in TAKE_NO_MORE]
 
 
 def _restrict_in(
@@ -236,8 +251,13 @@ def append_restrict(
     now: datetime,
     *,
     exercise: bool = False,
+    erases: bool = False,
 ) -> AppendedEntry:
-    """Append a ``restrict`` to an own feed, with stubs in the place of ``seqs`` from now on."""
+    """Append a ``restrict`` to an own feed, with stubs in the place of ``seqs`` from now on.
+
+    Args:
+        erases: asks for the bytes to be deleted, where no ``erase`` can say it.
+    """
     held = find_feed(tx, name)
     relay = held.relay if held and held.relay else "none"
     policy = policy_members(lowest_label(name), relay=relay)
@@ -246,6 +266,8 @@ def append_restrict(
     members: dict[str, object] = {"ids": list(stix_ids), "tlp": tlp.wire}
     if seqs:
         members |= {"stop_relay": True, "seqs": sorted(seqs)}
+    if erases:
+        members["erase"] = True
     entry = append_entry(tx, node, name, kind="restrict", policy=policy, now=now, members=members)
     stub_own(tx, entry, seqs)
     return entry

@@ -316,9 +316,9 @@ def records_that_fit(
             if not record:
                 if records:
                     return records, last
-                # Its origin did not take it back, so no stub may stand here; whoever asks gets the
-                # entry elsewhere. It is no secret to who may read the feed.
-                raise NotFound("E_ERASED", "an entry of this feed was erased here, by law")
+                # No later entry of the feed takes it back, so no stub may stand here; of a foreign
+                # feed others may have it. It is no secret to who may read the feed.
+                raise NotFound("E_ERASED", "an entry of this feed was erased here")
             room -= len(record) + 1
             if room < 0 and records:
                 return records, last

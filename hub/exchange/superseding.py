@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hub.exchange.held_versions import is_mark
 from hub.storage.queries import objects as stored
 from hub.storage.queries.feeds import EntryRow, find_entry, find_entry_of_hash
 from hub.storage.queries.objects import ObjectRow
@@ -24,7 +25,7 @@ def overrides(
     tx: Transaction, superseded: EntryHash | None, wider: ObjectRow, narrower: ObjectRow
 ) -> bool:
     """Tell whether a wider version, whose entry names another, overrides a narrower one."""
-    if superseded is None or not wider.follows(narrower):
+    if superseded is None or not (wider.follows(narrower) or is_mark(narrower)):
         return False
     old = find_entry_of_hash(tx, superseded)
     if old is None:

@@ -19,20 +19,31 @@ from federation.feeds.content import EntryContent
 from federation.feeds.entry import EntryHeader
 from federation.feeds.stubs import LEAVES_NO_STUB, stub_record
 from hub.exchange import visible
+from hub.exchange.held_versions import ERASED_UNSEEN, is_mark
 from hub.exchange.received_content import JudgedContent
 from hub.storage.queries import objects as stored
-from hub.storage.queries.erasures import blank_objects, places_at, replace_by_stubs
-from hub.storage.queries.feeds import STUB, EntryRow, FeedRow
+from hub.storage.queries.erasures import (
+    Erasure,
+    blank_entry,
+    blank_objects,
+    find_erasure,
+    places_at,
+    replace_by_stubs,
+    store_erasure,
+)
+from hub.storage.queries.feeds import STUB, EntryRow, FeedRow, find_entry
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.transaction import Transaction
 from schemas.identifiers import FeedName, NodeId
 from schemas.markings import Tlp
 
-RESTRICTABLE = frozenset({"accepted", "quarantined", "withheld"})
+RESTRICTABLE = frozenset({"accepted", "quarantined", "withheld", "suspended"})
 """The other states show an object to nobody and stay what they are."""
 DEEDS = {"retract": "retracted", "restrict": "restricted", "erase": "erased"}
 """What is done with an entry of a kind, as it is confirmed to its origin."""
 ERASED, WITHDRAWN = "erased", "withdrawn"
+RESTRICTED = "RESTRICTED"
+"""The code of a version that waits for one that prints the stricter label."""
 
 
 def take_back(
@@ -61,7 +72,11 @@ def take_back(
             for row in found
             if row.origin == origin and counts_for(row, exercise=judged.exercise)
         ]
-        tighten(tx, rows, content.tlp, now)
+        if content.erases:
+            _note_erasure(tx, [row for row in rows if is_mark(row)], by)
+            _erase_named(tx, feed.feed_row, by, [row for row in rows if not is_mark(row)], now)
+        else:
+            tighten(tx, rows, content.tlp, now)
     leave_stubs(tx, feed.feed_row, feed.name, seqs, by=by.seq, ts=by.ts)
 
 
@@ -85,12 +100,20 @@ def tighten(tx: Transaction, rows: Sequence[ObjectRow], tlp: Tlp, now: datetime)
     """
     live = [row for row in rows if row.state in RESTRICTABLE]
     wider = [row for row in live if row.tlp < tlp]
-    values = {"state": "withheld", "code": "RESTRICTED", "tlp": int(tlp), "released_tlp": None}
-    stored.update_objects(tx, [row.object_row for row in wider], **values)
+    values = {"state": "withheld", "tlp": int(tlp), "released_tlp": None}
+    stored.update_objects(tx, [r.object_row for r in wider if is_mark(r)], **values)
+    values["code"] = RESTRICTED
+    stored.update_objects(tx, [r.object_row for r in wider if not is_mark(r)], **values)
     visible.hide(tx, wider, now)
     released = [row for row in live if row.tlp >= tlp and _may_show_wider(row, tlp)]
     return [
-        replace(row, state="withheld", code="RESTRICTED", tlp=int(tlp), released_tlp=None)
+        replace(
+            row,
+            state="withheld",
+            code=row.code if is_mark(row) else RESTRICTED,
+            tlp=int(tlp),
+            released_tlp=None,
+        )
         for row in wider
     ] + _end_releases(tx, released, now)
 
@@ -123,8 +146,9 @@ def _end_releases(tx: Transaction, rows: Sequence[ObjectRow], now: datetime) -> 
         stored.update_objects(tx, numbers, released_tlp=tlp)
     ended = [replace(row, released_tlp=row.tlp) for row in rows]
     back = [now_is for now_is, row in zip(ended, rows, strict=True) if row.shown_tlp < row.tlp]
-    visible.hide(tx, back, now)
+    visible.hide(tx, back, now, closing=False)
     visible.show(tx, back, stored.contents_of(tx, [row.object_row for row in back]), now)
+    visible.close(tx, {row.stix_id for row in back}, now)
     return ended
 
 
@@ -151,16 +175,71 @@ def as_stub(feed: FeedName, row: EntryRow, by: EntryHeader, said: EntryContent) 
     return replace(row, record=record, state=STUB, code=None)
 
 
+def deed_of(said: EntryContent) -> str:
+    """Name what an own entry did, as its receipts list it."""
+    return ERASED if said.erases else DEEDS[said.kind]
+
+
+def ids_taken_back(tx: Transaction, feed_row: int, said: EntryContent) -> list[str]:
+    """List the objects that an own entry takes back, before it is applied."""
+    if said.kind != "erase":
+        return list(said.ids)
+    return [str(row.stix_id) for row in _carried_alone(tx, feed_row, sorted(said.seqs))]
+
+
+def _carried_alone(tx: Transaction, feed_row: int, seqs: Sequence[int]) -> list[ObjectRow]:
+    carried = stored.carried_by(tx, feed_row, seqs)
+    named = set(seqs)
+    elsewhere = {
+        c.object_row
+        for c in stored.carriages_of(tx, [row.object_row for row in carried])
+        if c.feed_row != feed_row or c.seq not in named
+    }
+    return [row for row in carried if row.object_row not in elsewhere]
+
+
 def erase_carried(
     tx: Transaction, feed_row: int, seqs: Sequence[int], now: datetime
 ) -> list[ObjectRow]:
     """Delete what these entries alone carried; return the versions that are gone."""
-    carried = stored.carried_by(tx, feed_row, seqs)
+    gone = _carried_alone(tx, feed_row, seqs)
     stored.drop_carried(tx, feed_row, seqs)
-    elsewhere = {c.object_row for c in stored.carriages_of(tx, [r.object_row for r in carried])}
-    gone = [row for row in carried if row.object_row not in elsewhere]
     erase_objects(tx, gone, now)
     return gone
+
+
+def _note_erasure(tx: Transaction, marks: Iterable[ObjectRow], by: EntryHeader) -> None:
+    """Let marks speak of an erasure too: without bytes they stay, or nothing would be bound."""
+    for mark in marks:
+        if mark.code == ERASED_UNSEEN and mark.published_at >= by.ts:
+            continue
+        is_over = mark.code != ERASED_UNSEEN and mark.published_at < by.ts
+        tlp = int(Tlp.CLEAR) if is_over else mark.tlp
+        said = {"code": ERASED_UNSEEN, "tlp": tlp, "published_at": by.ts}
+        stored.update_objects(tx, [mark.object_row], **said)
+
+
+def _erase_named(
+    tx: Transaction, feed_row: int, by: EntryHeader, rows: Sequence[ObjectRow], now: datetime
+) -> None:
+    """Delete versions, and the entries that carried them where no word can be said any more.
+
+    The present feed has stubs for its own; so has any other of its feeds that the origin can write.
+    What another feed, read sooner, has said since is a new publication and stays.
+    """
+    said_since: set[int] = set()
+    for carriage in stored.carriages_of(tx, [row.object_row for row in rows]):
+        place = carriage.feed_row, carriage.seq
+        held = find_entry(tx, *place)
+        if held is None or carriage.feed_row == feed_row or held.state == STUB or not held.record:
+            continue
+        if held.ts > by.ts:
+            said_since.add(carriage.object_row)
+            continue
+        blank_entry(tx, *place)
+        if find_erasure(tx, *place) is None:
+            store_erasure(tx, Erasure(*place, now, by.feed.node_id, "its origin erased it"))
+    erase_objects(tx, [row for row in rows if row.object_row not in said_since], now)
 
 
 def erase_objects(

@@ -6,6 +6,7 @@ Invariants:
 * of rival claims a view shows the strongest; among equals the first seen; identical content of a
   second origin is not shown twice (PROTOCOL 2.4 "Ownership");
 * a filtered collection follows the same rules among the originals that match its selection;
+* what an object refers to is in the view with it, or the object waits (``closed_views``);
 * which groups carried an object counts only where a selection or a subscriber names groups;
 * the rows of a view are written in the transaction of the object itself.
 """
@@ -18,10 +19,12 @@ from datetime import datetime
 from typing import Final
 
 from federation.policy.views import ceilings_for, touches
+from hub.exchange import closed_views
+from hub.exchange.closed_views import Closing, References
 from hub.exchange.collection_kinds import ORIGINALS_ID, SELECTION
 from hub.exchange.latest_versions import ClaimInView, settle_latest
 from hub.exchange.selecting import EVERYTHING, Selection
-from hub.storage.queries import views
+from hub.storage.queries import references, views
 from hub.storage.queries.collections import collections_of_kind
 from hub.storage.queries.groups import groups_of_objects
 from hub.storage.queries.objects import (
@@ -34,6 +37,7 @@ from hub.storage.queries.objects import (
 from hub.storage.queries.scopes import NO_SCOPE, GroupKey, Scope, scopes_of_organisations
 from hub.storage.queries.views import Placement, ViewRow
 from hub.storage.transaction import Transaction
+from hub.verdicts.marks import note_hidden, note_shown
 from schemas.markings import Tlp
 from schemas.strict_json import strict_loads
 
@@ -52,6 +56,10 @@ def show(
     contents: Mapping[int, bytes],
     now: datetime,
     again: Collection[int] = (),
+    refs: References | None = None,
+    *,
+    fresh: Collection[str] = (),
+    back: bool = False,
 ) -> None:
     """Put accepted objects into every view that may show them.
 
@@ -64,6 +72,9 @@ def show(
         again: the rows that are shown already, and that a further group carries now. Only readers
             of groups find them anew, in the order of the entry as if they were new; to all others
             it does not show that the group has them too.
+        refs: the ids that objects mention, by object row, where the caller has read them.
+        fresh: ids under which nothing was held before these rows, so that none of it is shown.
+        back: they were shown before: of equal claims that came later they take the place again.
     """
     accepted = [row for row in rows if row.state == "accepted"]
     scopes = scopes_of_organisations(tx) if accepted else {}
@@ -71,12 +82,21 @@ def show(
         accepted = [row for row in accepted if row.object_row not in again]
     if not accepted:
         return
+    referring = closed_views.note_references(tx, accepted, contents, refs or {})
+    waiting = closed_views.waiting_for(tx, accepted)
+    if waiting:
+        accepted += waiting
+        contents = {**contents, **contents_of(tx, [row.object_row for row in waiting])}
+        referring |= closed_views.stored_references(tx, waiting)
+    closing = Closing(tx, referring)
     times = Counter(row.stix_id for row in accepted)
     collections = _collections(tx)
     carried = _groups_that_carried(tx, accepted, scopes, collections)
     several: set[str] = {stix_id for stix_id, count in times.items() if count > 1}
+    perhaps_standing = times.keys() - fresh
+    ceilings = {row.object_row: _ceilings_of(row) for row in accepted}
     for collection_id, selection in collections:
-        standing = views.placements_of(tx, collection_id, times)
+        standing = views.placements_of(tx, collection_id, perhaps_standing)
         matching = selection.matching(accepted, contents, carried)
         added = {}
         for view in views.views_of(tx, collection_id):
@@ -85,32 +105,77 @@ def show(
                 row
                 for row in matching
                 if (followed or row.object_row not in again)
-                and _belongs(view, row, contents, scopes, carried)
+                and (
+                    view.ceiling in ceilings[row.object_row]
+                    or (view.organisation_id and _belongs(view, row, contents, scopes, carried))
+                )
             ]
-            added[view.view_id] = _settle_rivals(tx, view, wanted, standing)
+            is_original = collection_id == ORIGINALS_ID
+            closed = closing.close(view, wanted) if is_original else closing.follow(view, wanted)
+            added[view.view_id] = _settle_rivals(tx, view, closed, standing, back=back)
         views.add_rows_to_each(tx, added, now)
         several |= standing.keys()
         _settle(tx, collection_id, several)
+    closing.finish()
     first = [row.object_row for row in accepted if row.visible_at is None]
     update_objects(tx, first, visible_at=now)
+    note_shown(tx, accepted, now)
 
 
-def hide(tx: Transaction, rows: Sequence[ObjectRow], now: datetime) -> None:
-    """Take objects out of every view, and let the next strongest claims on their ids appear."""
+def hide(
+    tx: Transaction, rows: Sequence[ObjectRow], now: datetime, *, closing: bool = True
+) -> None:
+    """Take objects out of every view, and let the next strongest claims on their ids appear.
+
+    What refers to them leaves the views with them.
+
+    Args:
+        closing: False where another version of them is shown next; ``close`` comes after that.
+    """
     if not rows:
         return
-    hidden = {row.object_row for row in rows}
-    ids = {row.stix_id for row in rows}
-    views.remove_objects(tx, hidden)
+    numbers = {row.object_row for row in rows}
+    note_hidden(tx, rows, now)
+    views.remove_objects(tx, numbers)
+    references.drop_references(tx, numbers)
+    _let_rivals_appear(tx, {(row.stix_id, row.origin) for row in rows}, now)
+    if closing:
+        close(tx, {row.stix_id for row in rows}, now)
+
+
+def close(tx: Transaction, stix_ids: Collection[str], now: datetime) -> None:
+    """Take out of each view what refers, over however many steps, to what it does not show."""
+    keys = None
+    gone = set(stix_ids)
+    while gone:
+        if keys is None:
+            keys = {
+                view.view_id: closed_views.key_of(view)
+                for collection_id, _ in _collections(tx)
+                for view in views.views_of(tx, collection_id)
+            }
+        broken = closed_views.take_out_broken(tx, gone, keys)
+        gone = {place.stix_id for place in broken}
+        if gone:
+            _let_rivals_appear(tx, {(place.stix_id, place.origin) for place in broken}, now)
+
+
+def _let_rivals_appear(tx: Transaction, left: Collection[tuple[str, str]], now: datetime) -> None:
+    """Show who else claims ids of which something left the views, and settle what is the latest.
+
+    Args:
+        left: the ids of what left, each with its origin.
+    """
+    stix_ids = {stix_id for stix_id, _ in left}
     rivals = [
         claim
-        for claims in claims_of(tx, ids).values()
+        for claims in claims_of(tx, stix_ids).values()
         for claim in _newest_by_origin(claims)
-        if claim.object_row not in hidden and claim.origin not in {row.origin for row in rows}
+        if (claim.stix_id, claim.origin) not in left
     ]
     show(tx, rivals, contents_of(tx, [rival.object_row for rival in rivals]), now)
     for collection_id, _ in _collections(tx):
-        _settle(tx, collection_id, ids)
+        _settle(tx, collection_id, stix_ids)
 
 
 def widen(tx: Transaction, row: ObjectRow, contents: Mapping[int, bytes], now: datetime) -> None:
@@ -129,6 +194,9 @@ def backfill_view(tx: Transaction, view: ViewRow, rows: Sequence[ObjectRow], now
         for row in rows
         if row.state == "accepted" and _belongs(view, row, contents, scopes, carried)
     ]
+    closing = Closing(tx, closed_views.stored_references(tx, wanted))
+    wanted = closing.close(view, wanted)
+    closing.note_waiting()
     _add(tx, view, wanted, {}, now)
     settle_latest(tx, ORIGINALS_ID, {row.stix_id for row in wanted})
 
@@ -144,9 +212,12 @@ def backfill_selection(
         contents = contents_of(tx, [row.object_row for row in part])
         carried = _groups_that_carried(tx, part, {}, [(collection_id, selection)])
         matching += selection.matching(part, contents, carried)
+    closing = Closing(tx, closed_views.stored_references(tx, matching))
+    closing.find_left_out(matching)
     for view in views.views_of(tx, collection_id):
         # It has no views of organisations, so that no content is asked for.
-        _add(tx, view, [row for row in matching if _belongs(view, row, {}, {}, {})], {}, now)
+        wanted = [row for row in matching if _belongs(view, row, {}, {}, {})]
+        _add(tx, view, closing.follow(view, wanted), {}, now)
     _settle(tx, collection_id, {row.stix_id for row in matching})
 
 
@@ -212,6 +283,10 @@ def _follows(view: ViewRow, scopes: Mapping[str, Scope]) -> bool:
     return bool(view.organisation_id) and bool(scopes.get(view.organisation_id, NO_SCOPE).groups)
 
 
+def _ceilings_of(row: ObjectRow) -> tuple[Tlp, ...]:
+    return ceilings_for(_LABELS[row.shown_tlp], machine=row.machine, exercise=row.exercise)
+
+
 def _belongs(
     view: ViewRow,
     row: ObjectRow,
@@ -220,7 +295,7 @@ def _belongs(
     carried: Carried,
 ) -> bool:
     """Tell whether a view shows objects of this label; an organisation's, what is for it too."""
-    ceilings = ceilings_for(_LABELS[row.shown_tlp], machine=row.machine, exercise=row.exercise)
+    ceilings = _ceilings_of(row)
     if view.ceiling in ceilings:
         return True
     if not view.organisation_id or Tlp.AMBER_STRICT not in ceilings:
@@ -250,8 +325,12 @@ def _settle_rivals(
     view: ViewRow,
     rows: Sequence[ObjectRow],
     standing: Mapping[str, list[Placement]],
+    *,
+    back: bool = False,
 ) -> list[int]:
     """Take out of a view what loses to the given objects; list those that are to be added."""
+    if not standing and len({row.stix_id for row in rows}) == len(rows):
+        return [row.object_row for row in rows]  # as in nearly every page: no two of one id
     shown: dict[str, ObjectRow] = {}
     remove: set[int] = set()
     add: list[ObjectRow] = []
@@ -265,8 +344,14 @@ def _settle_rivals(
         rivals = [place for place in places or () if place.view_id == view.view_id]
         if any(place.object_row == row.object_row for place in rivals):
             continue
-        others = [place for place in rivals if place.origin != row.origin]
-        if any(place.strength <= row.strength for place in others):
+        others = [
+            p for p in rivals if p.origin != row.origin and not (back and p.date_added in remove)
+        ]
+        if any(
+            place.strength <= row.strength
+            and not (back and place.strength == row.strength and place.object_row > row.object_row)
+            for place in others
+        ):
             continue
         earlier = shown.get(row.stix_id)
         if earlier is not None and earlier.origin != row.origin:

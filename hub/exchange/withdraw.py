@@ -14,6 +14,7 @@ from federation.feeds.printed_labels import UNPRINTED_TYPES
 from federation.feeds.writing import policy_members
 from hub.errors import Conflict, NotFound
 from hub.exchange import visible
+from hub.exchange.held_versions import is_mark
 from hub.exchange.later_words import Form, words_on
 from hub.exchange.object_rows import draft_row
 from hub.exchange.own_feeds import AppendedEntry, append_entry, wake_readers
@@ -21,6 +22,7 @@ from hub.exchange.receipts import Receipt, note_taken_back, receipts_of
 from hub.node import Node
 from hub.storage.queries import objects as stored
 from hub.storage.queries.audit import store_event
+from hub.storage.queries.claims import VERDICT_STATE
 from hub.storage.queries.feeds import find_feed
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.queries.peers import list_peers
@@ -103,7 +105,9 @@ def _newest(rows: Sequence[ObjectRow]) -> ObjectRow:
 
 def _own_live(tx: Transaction, node: Node, stix_id: str) -> list[ObjectRow]:
     claims = stored.claims_of(tx, [stix_id]).get(stix_id, [])
-    rows = [row for row in claims if row.origin == node.node_id]
+    rows = [row for row in claims if row.origin == node.node_id and not is_mark(row)]
+    # A verdict was never published: it is made and revoked by what it rests on (PROTOCOL 4.4).
+    rows = [row for row in rows if row.state != VERDICT_STATE]
     if not rows:
         raise NotFound(
             "E_NOT_FOUND",
@@ -183,11 +187,11 @@ def _store(
     appended: Sequence[AppendedEntry],
     now: datetime,
 ) -> None:
-    visible.hide(tx, rows, now)
+    visible.hide(tx, rows, now, closing=False)
     stored.update_objects(tx, [row.object_row for row in rows], state="withdrawn")
-    if last_word is None:
-        return
-    row, content = last_word
-    stored.store_objects(tx, [(row, content)])
-    stored.store_carried(tx, [(e.feed_row, e.seq, row.object_row) for e in appended])
-    visible.show(tx, [row], {row.object_row: content}, now)
+    if last_word is not None:
+        row, content = last_word
+        stored.store_objects(tx, [(row, content)])
+        stored.store_carried(tx, [(e.feed_row, e.seq, row.object_row) for e in appended])
+        visible.show(tx, [row], {row.object_row: content}, now)
+    visible.close(tx, {row.stix_id for row in rows}, now)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from federation.delivery.carried_file import require_whole
+from federation.delivery.carried_file import open_end
 from federation.errors import ContentRejected
 from federation.feeds.acks import open_ack
 from federation.feeds.chain import ChainState, advance, decide_next
@@ -198,13 +198,14 @@ def test_what_a_carried_file_brings(vector: Any, tmp_path: Path) -> None:
     path.write_bytes(base64.b64decode(given["file"]))
     with expected(expect), open_carried(path) as file:
         sender = pinned(given["by"])
-        require_whole(file.end, file.carriage, sender=sender, lines=file.lines, digest=file.digest)
+        signed = open_end(file.end, file.carriage, sender=sender)
+        file.survey(signed)
         assert file.node_documents_chain() == ORGANISATIONS[given["by"]]["documents"]
         assert expect == {
             "from": file.carriage.sender,
             "to": file.carriage.recipient,
             "made_at": write_wire_time(file.carriage.made_at),
-            "lines": file.lines,
+            "lines": signed.lines,
             "feeds": {str(feed): len(file.page(feed, 0).objects) for feed in file.feeds},
             "acks": len(list(file.acks())),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -10,6 +11,7 @@ from hub.errors import Conflict, NotFound
 from hub.exchange.erase import erase_everywhere, erase_here
 from hub.exchange.explain import explain_sharing
 from hub.exchange.publish import PublishRequest, publish_objects
+from hub.exchange.restrict import restrict_object
 from hub.exchange.serve_feeds import PageRequest, read_feed_page
 from hub.exchange.withdraw import withdraw_object
 from hub.operators.tokens import add_token
@@ -132,7 +134,42 @@ class TestEverywhere:
         assert not holds(b, ADA)
         join(a, b)
         sync(b, a, "green")
-        assert states(a, ONE) == []
+        assert states(a, ONE) == [("withheld", "ERASED_UNSEEN")]
+
+    def test_receivers_delete_the_bytes_of_a_first_entry_too(self, a, b):
+        join(a, b)
+        publish(b, indicator(1, name=ADA), indicator(2))
+        sync(b, a, "green")
+        assert holds(a, ADA)
+        erase_everywhere(b, "green/1", "personal data", [ONE])
+        assert said(b, "restrict")[0]["erase"] is True
+        assert [page.rejected for page in sync(b, a, "green")] == [0]
+        a.database.forget_deleted()
+        assert not holds(a, ADA)
+        # The mark binds old copies, which a relay or another feed may still bring.
+        assert states(a, ONE) == [("erased", None), ("withheld", "ERASED_UNSEEN")]
+        assert entry_states(a, green_of(b))[0] == (1, "stub", None)
+        assert TWO in view_ids(a, Tlp.GREEN)
+
+    def test_an_old_copy_of_it_is_bound_and_a_new_publication_is_not(self, a):
+        author = Author(1)
+        author.meets(a)
+        author.at += timedelta(minutes=2)
+        author.write("green", kind="restrict", ids=[ONE, TWO], tlp="red", erase=True)
+        author.put("green", indicator(2))
+        author.deliver(a, "green")
+        author.at -= timedelta(minutes=1)
+        author.put("clear", indicator(1))
+        author.deliver(a, "clear")
+        assert {ONE, TWO} & view_ids(a, Tlp.RED) == {TWO}
+
+    @pytest.mark.parametrize("word", ["yes", 1, None])
+    def test_what_asks_for_it_in_other_words_is_malformed(self, a, word):
+        author = Author(1)
+        author.meets(a)
+        author.put("green", indicator(1))
+        author.write("green", kind="restrict", ids=[ONE], tlp="red", erase=word or [])
+        assert author.deliver(a, "green").rejected == 1
 
     def test_a_withdrawal_that_is_erased_is_said_again(self, a, b, tmp_path, clock):
         publish(a, indicator(1, name=ADA))
@@ -275,6 +312,26 @@ class TestHere:
         reader = join(b, make_node(tmp_path, "c", clock))
         page = json.loads(read_feed_page(b, reader, green_of(a).collection_id, PageRequest(0, 100)))
         assert (page["objects"][1]["dsse"], page["objects"][1]["stub"]) == (None, 4)
+
+    def test_the_first_entry_of_a_feed_goes_like_any_other(self, a, b):
+        publish(a, indicator(1))
+        sync(a, b, "green")
+        done = erase_here(b, f"{green_of(a)}/1", "court order 7")
+        assert done.objects == (stix_id("indicator", 9),)
+        publish(a, indicator(2))
+        assert [page.error for page in sync(a, b, "green")] == [None]
+        assert TWO in view_ids(b, Tlp.GREEN)
+
+    def test_what_its_origin_restricted_waits_in_bytes_that_can_be_erased(self, a, b, given):
+        restrict_object(a, ONE, Tlp.AMBER)
+        sync(a, b, "green")
+        assert (states(b, ONE), holds(b, ADA)) == ([("withheld", "RESTRICTED")], True)
+        assert erase_here(b, given, "court order 7").objects == (ONE,)
+        assert not holds(b, ADA)
+        assert entry_states(b, green_of(a))[1] == (2, "stub", None)
+        assert TWO in view_ids(b, Tlp.GREEN)
+        with pytest.raises(Conflict, match="E_NOT_ERASABLE"):
+            erase_here(b, given, "again")
 
     def test_an_own_entry_is_never_missing_at_its_origin(self, a):
         publish(a, indicator(1))

@@ -110,6 +110,19 @@ class TestLimits:
         assert (received.entries, received.rejected, received.error) == (3, 0, None)
         assert states(node, stix_id("indicator", 2)) == [("erased", None)]
 
+    @pytest.mark.parametrize("kind", ["restrict", "retract"])
+    def test_t36_a_page_of_long_lists_is_not_read_again_for_each_of_them(self, node, a, kind):
+        asked = []
+        for entries in (2, 6):
+            for n in range(entries):
+                ids = [stix_id("indicator", (entries << 16) + n * 600 + i) for i in range(600)]
+                more = {"tlp": "amber"} if kind == "restrict" else {}
+                a.write("clear", kind=kind, ids=ids, **more)
+            with statements_of(node) as statements:
+                assert a.deliver(node, "clear").entries == entries
+            asked.append(len(statements))
+        assert asked[1] < 4 * asked[0]
+
     def test_t36_versions_by_others_are_not_loaded_for_who_only_refers(self, node, a):
         # The rival claims the id in many large versions; who mentions it must not pay for that.
         rival = Author(3)

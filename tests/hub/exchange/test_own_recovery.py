@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from federation.transport.peer_answers import FeedPage
 from hub.bootstrap import open_node
+from hub.exchange.erase import erase_everywhere
+from hub.exchange.object_rows import draft_row
 from hub.exchange.own_recovery import complete_own
 from hub.exchange.publish import PublishRequest, publish_objects
+from hub.exchange.receipts import list_receipts
 from hub.exchange.receive import Way, receive_page
+from hub.exchange.restrict import restrict_object
 from hub.exchange.withdraw import withdraw_object
-from hub.peers.may_sign import sign_anyway
+from hub.monitoring.alarm_words import words_of
+from hub.monitoring.alarms import list_alarms
+from hub.peers.groups import add_member, create_group
+from hub.peers.may_sign import note_doubt, sign_anyway
+from hub.peers.signing_marker import note_restored
 from hub.storage.backup import back_up, restore
 from hub.storage.queries.feeds import find_feed, records_after
+from hub.storage.queries.objects import store_new_objects
 from schemas.identifiers import FeedName, direct_audience
 from schemas.markings import Tlp
 from schemas.strict_json import strict_loads
 from tests.support.joined_nodes import sync, view
 from tests.support.nodes import FixedClock, make_node, peer_of, publish_names
-from tests.support.publications import drafts, indicator, join, marked, note, statement
+from tests.support.publications import drafts, indicator, join, marked, note, statement, stix_id
 from tests.support.stored_state import rows_of
 
 
@@ -43,9 +53,9 @@ def a(tmp_path, clock, b):
     return node
 
 
-def set_back(node, tmp_path):
+def set_back(node, tmp_path, backup="early.db"):
     node.database.close()
-    restore(node.database, tmp_path / "early.db")
+    restore(node.database, tmp_path / backup)
     return open_node(node.settings, clock=node.clock)
 
 
@@ -167,3 +177,73 @@ def test_it_costs_the_helpful_peer_nothing(tmp_path, a, b):
     with node.database.write() as tx:
         tx.connection.exec_driver_sql("UPDATE peers SET daily_limit = 0")
     assert replace(recover(node, b, "green"), results=()).error is None
+
+
+class TestWhatWasTakenBackSince:
+    """Recalls that the backup knows nothing of."""
+
+    @pytest.fixture
+    def ids(self, tmp_path, a, b):
+        publish(a, indicator(9))
+        publish(a, indicator(1))
+        publish(a, indicator(2), indicator(3))
+        publish(a, indicator(4))
+        sync(a, b, "green")
+        back_up(a.database, tmp_path / "late.db")
+        withdraw_object(a, stix_id("indicator", 1), "wrong")
+        erase_everywhere(a, "green/3", "personal data", [stix_id("indicator", 2)])
+        restrict_object(a, stix_id("indicator", 4), Tlp.AMBER)
+        erase_everywhere(a, "green/1", "personal data")
+        sync(a, b, "green")
+        return {
+            stix_id("indicator", number): did
+            for number, did in ((1, "retracted"), (2, "erased"), (4, "restricted"), (9, "erased"))
+        }
+
+    def test_it_is_taken_back_again_and_listed(self, tmp_path, a, b, ids):
+        before = objects(a), {tlp: sorted(view(a, tlp)) for tlp in Tlp}
+        node = set_back(a, tmp_path, "late.db")
+        assert recover(node, b, "green").error is None
+        assert objects(node) == before[0]
+        assert {tlp: sorted(view(node, tlp)) for tlp in Tlp} == before[1]
+        for gone, did in ids.items():
+            assert [line.did for line in list_receipts(node, gone)] == [did]
+
+    @pytest.mark.usefixtures("ids")
+    def test_what_a_producer_here_had_handed_in_goes_too(self, tmp_path, a, b):
+        copy = indicator(2, name="a producer's copy")
+        local = draft_row(copy, origin="local:sensor", now=a.now(), state="local")
+        node = set_back(a, tmp_path, "late.db")
+        with node.database.write() as tx:
+            store_new_objects(tx, [(local, json.dumps(copy).encode())])
+        recover(node, b, "green")
+        (row,) = rows_of(node, "SELECT state, content FROM objects WHERE origin LIKE 'local%'")
+        assert (row["state"], bytes(row["content"])) == ("erased", b"")
+
+    def test_without_a_loss_nothing_is_listed(self, a, b):
+        publish(a, indicator(1))
+        sync(a, b, "green")
+        recover(a, b, "green")
+        assert not rows_of(a, "SELECT 1 FROM recalls")
+
+
+class TestHiddenRosters:
+    def test_after_a_restore_an_alarm_names_each_group_that_nobody_else_knows(self, a):
+        create_group(a, "banks", roster="hidden")
+        create_group(a, "names", roster="members")
+        note_doubt(a)
+        assert list_alarms(a) == ()
+        note_restored(a.settings.home)
+        note_doubt(a)
+        note_doubt(a)
+        (alarm,) = list_alarms(a)
+        assert (alarm.code, alarm.subject) == ("ROSTER_DOUBTED", "banks")
+        assert all(words_of(alarm))
+
+    def test_one_that_came_back_from_its_members_is_named_too(self, tmp_path, a, b):
+        gid = create_group(a, "banks", roster="hidden").gid
+        add_member(a, "banks", peer_of(a, b))
+        sync(a, b, gid)
+        node = set_back(a, tmp_path)
+        assert recover(node, b, gid).error is None
+        assert [alarm.subject for alarm in list_alarms(node)] == ["banks"]

@@ -525,6 +525,17 @@ class TestQuota:
         a.put("clear", indicator(3))
         assert a.deliver(node, "clear").error.code == "E_QUOTA"
 
+    @pytest.mark.parametrize("kind", ["restrict", "retract"])
+    def test_names_of_what_never_came_take_room_and_count(self, node, a, kind):
+        """THREATS 36: each leaves a row, so that what comes later is bound."""
+        with node.database.write() as tx:
+            update_peer(tx, a.node_id, daily_limit=9)
+        words = {"kind": kind} | ({"tlp": "amber"} if kind == "restrict" else {})
+        a.write("clear", **words, ids=[stix_id("indicator", n) for n in range(64)])
+        a.write("clear", **words, ids=[stix_id("indicator", n) for n in range(64, 80)])
+        received = a.deliver(node, "clear")
+        assert (received.entries, received.error.code) == (1, "E_QUOTA")
+
     def test_an_origin_that_is_no_peer_has_the_limit_of_known(self, node):
         relay, origin = Author(2), Author(3)
         relay.meets(node, "partner")

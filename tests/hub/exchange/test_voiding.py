@@ -123,10 +123,15 @@ def test_what_a_void_entry_took_back_is_there_again(node, a, deed):
     check_invariants(node)
 
 
-def test_a_void_withdrawal_of_what_never_came_leaves_no_tombstone(node, a):
+@pytest.mark.parametrize(
+    "deed",
+    [{"kind": "retract", "reason": "never"}, {"kind": "restrict", "tlp": "amber"}],
+    ids=["retract", "restrict"],
+)
+def test_a_void_word_on_what_never_came_leaves_no_mark(node, a, deed):
     a.put("clear", indicator(2))
     good = last_good(a, "clear")
-    a.write("clear", kind="retract", ids=[ONE], reason="never")
+    a.write("clear", ids=[ONE], **deed)
     a.deliver(node, "clear")
     revoke(node, a, *good)
     begin = next_epoch(a, "clear", a.feed("clear").hashes[0])
@@ -336,6 +341,7 @@ def test_every_view_is_as_if_the_thief_had_never_written(pair_of_nodes, good, th
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 @settings(max_examples=200, deadline=None)
 @given(good=DEEDS, thiefs=DEEDS, late=st.booleans())
 def test_every_view_is_so_after_many_thefts(pair_of_nodes, good, thiefs, late):

@@ -10,13 +10,16 @@ from datetime import timedelta
 
 import pytest
 
+from federation.feeds.stubs import stub_record
 from hub.exchange.receive import receive_page
 from hub.exchange.rejudging import rejudge
 from hub.storage.queries.peers import find_peer
 from schemas.markings import Tlp
+from schemas.strict_json import strict_loads
+from schemas.timestamps import read_wire_time
 from tests.support.joined_nodes import direct, entry_states, states, view_ids
 from tests.support.nodes import FixedClock, make_node
-from tests.support.publications import Author, indicator, note, stix_id
+from tests.support.publications import Author, indicator, note, page_of, stix_id
 from tests.support.stored_state import check_invariants
 
 ONE, NOTE, OTHER = stix_id("indicator", 1), stix_id("note", 1), stix_id("indicator", 2)
@@ -124,3 +127,47 @@ def test_what_was_restricted_while_it_was_rejected_is_not_shown_by_judging_it_ag
     assert rejudge(node, a.node_id) == 1
     assert NOTE not in view_ids(node, Tlp.RED)
     assert states(node, NOTE) == [("withheld", "RESTRICTED")]
+
+
+def test_nor_is_what_was_erased_by_name(node, a):
+    audience = direct(node)
+    a.write(audience, kind="restrict", ids=[NOTE], tlp="red", erase=True)
+    assert deliver(node, a, wider_whole=True).rejected == 1
+    a.deliver(node, "green")
+    assert rejudge(node, a.node_id) == 1
+    assert ("erased", None) in states(node, NOTE)
+    assert NOTE not in view_ids(node, Tlp.RED)
+
+
+class TestBehindAStub:
+    @pytest.fixture
+    def a(self, a, node):
+        a.write(direct(node), kind="erase", seqs=[2])
+        return a
+
+    def pull(self, node, a, *, after, wider_whole=False):
+        """What its origin serves: a stub in the place of the erased entry."""
+        audience = direct(node)
+        feed, ts = a.feed(audience), read_wire_time(a.feed(audience).entries[2]["created"])
+        objects = list(feed.entries)
+        objects[1] = strict_loads(stub_record(feed.name, 2, feed.hashes[1], by=3, ts=ts))
+        with node.database.read() as tx:
+            peer = find_peer(tx, a.node_id)
+        return receive_page(
+            node, feed=feed.name, sender=peer, page=page_of(objects[after:]),
+            wider_whole=wider_whole,
+        )  # fmt: skip
+
+    def test_it_waits_there_too(self, node, a):
+        assert self.pull(node, a, after=0).error.code == "E_REF_LEAK"
+        assert entries(node, a) == []
+        a.deliver(node, "green")
+        assert self.pull(node, a, after=3).error is None
+        assert NOTE in view_ids(node, Tlp.GREEN)
+        assert [state for _, state, _ in entries(node, a)] == ["stored", "stub", "stored"]
+
+    def test_and_no_longer_than_a_day(self, node, a, clock):
+        self.pull(node, a, after=0)
+        clock.advance(timedelta(hours=25))
+        assert self.pull(node, a, after=3).rejected == 1
+        assert entries(node, a)[0] == (1, "rejected", "E_REF_LEAK")

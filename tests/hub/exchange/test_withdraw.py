@@ -8,6 +8,7 @@ import pytest
 
 from hub.errors import Conflict, NotFound
 from hub.exchange.publish import PublishRequest, publish_objects
+from hub.exchange.restrict import restrict_object
 from hub.exchange.withdraw import withdraw_object
 from schemas.markings import Tlp
 from tests.hub.exchange.test_publish_names import publish as publish_names
@@ -15,6 +16,14 @@ from tests.support.joined_nodes import direct, states, sync, view, view_ids
 from tests.support.nodes import FixedClock, make_node
 from tests.support.publications import domain, drafts, indicator, join, note, stix_id
 from tests.support.stored_state import check_invariants, envelope_in, rows_of
+from tests.support.told_claims import (
+    authors,
+    claim,
+    indicators,
+    make_verdicts,
+    tell,
+    verdicts_seen,
+)
 
 ONE = stix_id("indicator", 1)
 
@@ -118,6 +127,19 @@ def test_it_is_final(a):
     withdraw_object(a, ONE, "false positive")
     with pytest.raises(Conflict, match="E_WITHDRAWN"):
         withdraw_object(a, ONE, "again")
+
+
+def test_a_verdict_was_never_published_and_is_neither_withdrawn_nor_restricted(a):
+    """It is made and revoked by the claims that it rests on; a person's word would break it."""
+    for number, author in enumerate(authors(a, 2), 5):
+        tell(a, author, "clear", claim(number=number))
+    make_verdicts(a)
+    (made,) = indicators(verdicts_seen(a, Tlp.CLEAR))
+    with pytest.raises(NotFound, match="E_NOT_FOUND"):
+        withdraw_object(a, made["id"], "not mine to say")
+    with pytest.raises(NotFound, match="E_NOT_FOUND"):
+        restrict_object(a, made["id"], Tlp.AMBER)
+    assert indicators(verdicts_seen(a, Tlp.CLEAR)) == [made]
 
 
 def test_only_the_origin_withdraws(a, b):

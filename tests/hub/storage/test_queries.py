@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import event
 
 from hub.exchange.collections import ORIGINALS_ID, ensure_builtin_collections
@@ -13,6 +14,7 @@ from hub.storage.queries import collections, erasures, feeds, objects, peers, vi
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.nodes import StoredDocument, documents_of, store_document
 from hub.storage.queries.objects import ObjectRow
+from hub.storage.tables.objects import VIEW_ROWS
 from schemas.identifiers import EntryHash, FeedName, NodeId, StixId
 from tests.support.publications import stix_id
 
@@ -167,6 +169,26 @@ class TestViews:
         second = views.add_rows(tx, view.view_id, list(range(31, 41)), NOW - timedelta(hours=1))
         assert sorted(first + second) == first + second
         assert len(set(first + second)) == 40
+
+    def test_many_objects_stand_alike_in_each_view_and_with_its_own_dates(self, tx, view):
+        """What several views have in common is copied inside the database."""
+        numbers = list(range(1, 101))
+        objects.store_objects(tx, [(row(number), b"{}") for number in numbers])
+        like = view.view_id
+        same, fewer, ahead = (v.view_id for v in views.views_of(tx, ORIGINALS_ID)[1:4])
+        views.add_rows(tx, ahead, [100], NOW + timedelta(hours=1))
+        wanted = {like: numbers, same: numbers, fewer: numbers[:70], ahead: numbers[:99]}
+        given = views.add_rows_to_each(tx, wanted, NOW + timedelta(minutes=1))
+        assert given[same] == given[like] != given[ahead]
+        stands: dict[int, list[tuple[int, int]]] = {}
+        for view_id, date, number in tx.connection.execute(
+            sa.select(VIEW_ROWS.c.view_id, VIEW_ROWS.c.date_added, VIEW_ROWS.c.object_row)
+            .where(VIEW_ROWS.c.latest)
+            .order_by(VIEW_ROWS.c.date_added)
+        ):
+            stands.setdefault(view_id, []).append((date, number))
+        assert stands[ahead].pop(0)[1] == 100
+        assert stands == {v: list(zip(given[v], wanted[v], strict=True)) for v in wanted}
 
     def test_of_many_ids_only_those_that_are_shown_have_places(self, tx, view):
         objects.store_objects(tx, [(row(number), b"{}") for number in range(1, 21)])

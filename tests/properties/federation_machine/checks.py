@@ -11,7 +11,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,18 @@ _PIECE = 16
 
 @contextmanager
 def database_of(home: Path) -> Iterator[sqlite3.Connection]:
-    """Open a node's database for reading, beside the node."""
-    opened = sqlite3.connect(f"file:{home / 'tocsin.db'}?mode=ro", uri=True)
+    """Read a node's database, beside the node."""
+    yield _opened(home)
+
+
+@functools.lru_cache(maxsize=32)
+def _opened(home: Path) -> sqlite3.Connection:
+    """Open it once: each opening reads the whole schema, which takes longer than to look."""
+    file = f"file:{home / 'tocsin.db'}?mode=ro"
+    # Whoever looks, one after the other: also a thread of the application between two commits.
+    opened = sqlite3.connect(file, uri=True, check_same_thread=False)
     opened.row_factory = sqlite3.Row
-    with closing(opened) as connection:
-        yield connection
+    return opened
 
 
 def needles_held(home: Path) -> set[str]:
@@ -109,12 +116,16 @@ def chains_of(home: Path) -> dict[str, list[tuple[int, str]]]:
 
 
 def shown_by(home: Path) -> list[dict[str, Any]]:
-    """Every row of every label view of the originals: what readers of a node find."""
+    """Every row of every label view of the originals: what readers of a node find.
+
+    Verdicts are the node's own words and stand in views of their own.
+    """
     with database_of(home) as db:
         rows = db.execute(
             "SELECT ceiling, latest, origin, stix_id, version, tlp, revoked, state, strength,"
             " content FROM view_rows JOIN views USING (view_id) JOIN objects USING (object_row)"
-            " WHERE organisation_id = ''"
+            " JOIN collections USING (collection_id)"
+            " WHERE organisation_id = '' AND kind IN ('originals', 'selection')"
         )
         return [dict(row) for row in rows]
 

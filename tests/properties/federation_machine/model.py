@@ -53,6 +53,7 @@ class Model:
         self.once_members: dict[Feed, dict[int, int]] = {}
         self.groups: dict[str, Group] = {}
         self.erased_at: set[tuple[int, Feed]] = set()
+        self.overread: set[tuple[int, Feed]] = set()
         self.moments = 0
         self.poisoned: set[Feed] = set()
         self.doubted: set[int] = set()
@@ -169,14 +170,21 @@ class Model:
             and feed in needle.must.get(sender, ())
             and feed not in needle.taken
             and feed not in self.poisoned
+            and (reader, feed) not in self.overread
             and reader not in self.doubted
             and not any((sender, other) in self.erased_at for other in needle.feeds)
             and not any((reader, other) in self.erased_at for other in needle.feeds)
         )
 
     def may_hold(self, node: int, needle: Needle) -> bool:
-        """Tell whether a node may hold a plaintext now: not once it has read that it is erased."""
-        return any(not self._is_gone(node, feed, needle) for feed in needle.may.get(node, ()))
+        """Tell whether a node may hold a plaintext now: not once it has read that it is erased.
+
+        But for a proof: both branches are kept (PROTOCOL 2.5), whatever their origin says later.
+        It could erase what stands against it otherwise.
+        """
+        return node in needle.proven or any(
+            not self._is_gone(node, feed, needle) for feed in needle.may.get(node, ())
+        )
 
     def _is_gone(self, node: int, feed: Feed, needle: Needle) -> bool:
         word, erased = needle.taken.get(feed, ("", False))
@@ -346,6 +354,8 @@ class Model:
             if self.can_hand_over(sender, feed, reader, needle, is_lawless=is_lawless):
                 changed |= feed not in needle.may.setdefault(reader, set())
                 needle.may[reader].add(feed)
+                if feed in self.poisoned:
+                    needle.proven.add(reader)  # it may be of the other branch
                 if surely and self.hands_over(sender, feed, reader, needle):
                     changed |= feed not in needle.must.setdefault(reader, set())
                     needle.must[reader].add(feed)

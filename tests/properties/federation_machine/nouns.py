@@ -71,6 +71,7 @@ class Needle:
         taken: by feed, the word that takes it back there, and whether its bytes go.
         shaky: feeds that may have stopped to carry it.
         lost: which node erased what a feed brought, at itself alone.
+        proven: nodes that may keep it in the proof that its origin signed two histories.
         is_silent: a word alone, such as a withdrawal.
     """
 
@@ -85,6 +86,7 @@ class Needle:
     taken: dict[Feed, tuple[str, bool]] = field(default_factory=dict)
     shaky: set[Feed] = field(default_factory=set)
     lost: set[tuple[int, Feed]] = field(default_factory=set)
+    proven: set[int] = field(default_factory=set)
     is_silent: bool = False
 
 

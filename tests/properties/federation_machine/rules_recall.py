@@ -113,12 +113,12 @@ class RecallRules(PublishingRules):
         with self.may_be_stopped(known.feeds):
             node = self.federation.nodes[known.origin]
             erased = erase_everywhere(node, found[0], REASON, [known.stix_id])
-            # A feed's first entry is restricted and not erased: its bytes stay where they are. In
-            # a closed or frozen feed nothing can be said any more.
+            # A feed's first entry is not erased (PROTOCOL 2.4) but restricted, with the wish that
+            # its bytes go too (ADR 18). In a closed or frozen feed nothing can be said any more.
             kept = {self.feed_of(feed) for feed, _, _, kind in erased.entries if kind != "erase"}
             unreached = {self.feed_of(feed) for feed in erased.unreached}
-            self._say(known, RESTRICTED, CLEAR)
-            self._take(known, known.feeds - kept, unreached)
+            self._say(known, RESTRICTED, CLEAR, self._that_carry(known))
+            self._take(known, known.feeds, unreached)
             kept |= unreached
             for words in known.words:
                 needle = self.model.needles[words]
@@ -178,10 +178,22 @@ class RecallRules(PublishingRules):
             self.model.carry_too(word, feed, surely=False, label=CLEAR)
         known.said.append((words, what, label))
 
+    def _that_carry(self, known: StixObject) -> set[Feed]:
+        """The feeds of an object that still take entries.
+
+        An erasure stands in each of them, whoever joined since (PROTOCOL 2.4: an ``erase`` names
+        entries of its own feed); it tells who came later no more than a number.
+        """
+        ended = {feed for group in self.model.groups.values() for feed in group.feeds[:-1]}
+        carried = {feed for words in known.words for feed in self.model.needles[words].feeds}
+        return carried - ended
+
     def _take(self, known: StixObject, erased: set[Feed], unreached: set[Feed]) -> None:
         """Entries that carried an object are stubs from now on, at whoever reads the last word.
 
-        But in an epoch that has ended nothing can be said any more: what stands there stays.
+        But where nothing can be said any more, in an epoch that has ended or in a closed feed, no
+        stub may stand (PROTOCOL 2.4: an entry's right to be one comes from a later entry of its
+        feed). There its origin has it no more and says so, and nobody reads on from that place.
         """
         word = known.said[-1][0]
         has_ended = known.origin in self.revoked
@@ -193,6 +205,7 @@ class RecallRules(PublishingRules):
                     needle.taken[feed] = (word, feed in erased)
                 else:
                     needle.shaky.add(feed)
+                    self.model.erased_at.add((known.origin, feed))
 
     def _place_of(self, number: int, words: str) -> tuple[str, Feed] | None:
         """Find an entry that holds a needle at a node: its hash, and its feed."""

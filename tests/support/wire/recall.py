@@ -77,6 +77,25 @@ def _restricts(subject: Subject) -> None:
         serves={f"{feed.name}#2": feed.stub(2, 3)},
     )  # fmt: skip
 
+    what = "restrict: erase lets the bytes go where no erase can name the entry"
+    feed = _feed(subject, what, puts=2)
+    members = {"stop_relay": True, "seqs": [1], "erase": True}
+    feed.write("restrict", ids=_ids(feed, 1), tlp="red", **members)
+    add_story(
+        subject, what, pull(feed), holds=holds(feed, "stub", "stored", "stored"),
+        shows={"green": _ids(feed, 2), "red": _ids(feed, 2)},
+    )  # fmt: skip
+
+    what = "restrict: what was restricted before it came is bound as well"
+    feed = _feed(subject, what)
+    narrow = Feed(feed.origin, "g-" + "a" * 26)
+    narrow.write("group", group=_group(narrow))
+    narrow.write("restrict", ids=_ids(feed, 1), tlp="amber")
+    add_story(
+        subject, what, pull(narrow), pull(feed),
+        holds=stored(feed, 1) | stored(narrow, 2), shows={"green": [], "amber+strict": []},
+    )  # fmt: skip
+
     _rejected(
         subject,
         "restrict",
@@ -87,6 +106,7 @@ def _restricts(subject: Subject) -> None:
             ("no label", {"tlp": None}),
             ("a label that is none", {"tlp": "secret"}),
             ("no ids", {"ids": []}),
+            ("erase that is no flag", {"erase": "yes"}),
             ("a critical member", {"!only": ["somebody"]}),
         ],
         lambda feed: {"ids": _ids(feed, 1), "tlp": "amber"},
