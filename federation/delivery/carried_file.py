@@ -90,6 +90,19 @@ class CarriedEnd:
     dsse: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class SignedExtent:
+    """How much stands before the end, as the sender signed it.
+
+    Args:
+        lines: how many.
+        digest: SHA-256 in hex of all of them, each with its line feed.
+    """
+
+    lines: int
+    digest: str
+
+
 Line = CarriedDocument | CarriedPage | CarriedAcks | CarriedEnd | None
 """None is a line of a kind that this release does not know."""
 
@@ -185,19 +198,15 @@ def read_line(line: bytes) -> Line:
     return None
 
 
-def require_whole(
-    end: CarriedEnd, carriage: Carriage, *, sender: PinnedNode, lines: int, digest: str
-) -> None:
-    """Check that the sender signed exactly these lines.
+def open_end(end: CarriedEnd, carriage: Carriage, *, sender: PinnedNode) -> SignedExtent:
+    """Verify the last line, which says what all before it have to be; so it is asked first.
 
     Args:
         carriage: as the first line says.
         sender: the node that the first line names as the maker.
-        lines: how many stand before the last.
-        digest: SHA-256 in hex of all of them.
 
     Raises:
-        WireFormatError: the shape, or ``E_CARRIED_FILE`` when lines are changed or missing.
+        WireFormatError: the shape, or ``E_CARRIED_FILE`` when it is of another file.
         SignatureRejected: the keys or the signature, or ``E_KEY_REVOKED``.
     """
     _, parsed, signers = open_signed(end.dsse, CARRIED_TYPE, sender)
@@ -207,10 +216,21 @@ def require_whole(
     check_signing_time(carriage.made_at, signers, sender)
     if sender.revocation(kid_to_judge(signers, sender)) is not None:
         raise SignatureRejected("E_KEY_REVOKED", "the file is signed with a revoked key")
-    # 2. It says what the first line says, of these very lines.
-    if _read_carriage(body) != carriage or read_integer(body, "lines") != lines:
+    # 2. It says what the first line says.
+    if _read_carriage(body) != carriage:
         raise not_carried("its end is of another file")
-    if read_hash(body, "digest") != digest:
+    return SignedExtent(read_integer(body, "lines"), read_hash(body, "digest"))
+
+
+def require_whole(signed: SignedExtent, *, lines: int, digest: str) -> None:
+    """Check that the sender signed exactly these lines.
+
+    Raises:
+        WireFormatError: ``E_CARRIED_FILE`` when lines are changed or missing.
+    """
+    if lines != signed.lines:
+        raise not_carried("lines of it are missing, or were added")
+    if digest != signed.digest:
         raise not_carried("it was damaged or changed on the way")
 
 

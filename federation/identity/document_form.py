@@ -171,17 +171,10 @@ def document_payload(
         "required_algs": list(required_algs),
         "identities": list(identities),
         "endpoints": {"base": base},
-        "revoked": [
-            {
-                "kid": key.kid,
-                "reason": key.reason,
-                "last_good": _write_positions(key.last_good),
-            }
-            for key in revoked
-        ],
+        "revoked": [key_member(key) for key in revoked],
     }
     optional: dict[str, object] = {
-        "epochs": _write_positions(epochs),
+        "epochs": [position_member(position) for position in epochs],
         "terms": terms,
         "demo": demo,
         "wire": list(wire) if tuple(wire) != (1,) else None,
@@ -240,8 +233,15 @@ def _write_key(record: KeyRecord) -> dict[str, object]:
     }
 
 
-def _write_positions(positions: Sequence[Position]) -> list[dict[str, object]]:
-    return [{"seq": position.seq, "hash": position.hash} for position in positions]
+def key_member(key: RevokedKey) -> dict[str, object]:
+    """Write a revoked key as a document says it."""
+    positions = [position_member(position) for position in key.last_good]
+    return {"kid": key.kid, "reason": key.reason, "last_good": positions}
+
+
+def position_member(position: Position) -> dict[str, object]:
+    """Write a position as a document says it."""
+    return {"seq": position.seq, "hash": position.hash}
 
 
 def _read_root(body: Mapping[str, object]) -> tuple[int, tuple[bytes, ...]]:

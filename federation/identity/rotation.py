@@ -6,7 +6,10 @@ new key may be used (PROTOCOL 2.3, 2.6 ``POST …/node``, 4.5).
 Invariants:
 * a new key is listed beside the old one for 14 days, and is valid a little before it is listed, so
   that a peer whose clock is behind takes it;
-* a revoked key is listed no more and stays among ``revoked`` in every later document;
+* a revoked key is listed no more. It stays among ``revoked``, and the place of an epoch among
+  ``epochs``, as long as these say little (``REPEATED_BYTES``); after that the oldest are said no
+  more, and hold all the same, since the document that said them stays in the chain. So there is
+  always room for what is revoked next;
 * of documents that are handed over, those that we hold pass silently, the rest has to follow, and
   where rule (c) applies the committed root set's document stands, whichever came first.
 
@@ -29,6 +32,8 @@ from federation.identity.document_form import (
     Position,
     RevokedKey,
     document_payload,
+    key_member,
+    position_member,
     read_node_document,
     rootset,
 )
@@ -41,7 +46,7 @@ from federation.identity.node_document import (
 from federation.signing.keys import KeyRecord
 from schemas.errors import WireFormatError
 from schemas.identifiers import KeyId
-from schemas.strict_json import write_json
+from schemas.strict_json import MAX_NODE_DOCUMENT_BYTES, write_json
 from schemas.timestamps import read_wire_time, write_wire_time
 
 DOCUMENT_LIFE = timedelta(days=365)
@@ -50,6 +55,10 @@ OVERLAP = timedelta(days=14)
 HANDOVER_AFTER = timedelta(days=7)
 """After that the new key is used also when not every peer was told: half of the overlap is left."""
 CLOCK_TOLERANCE = timedelta(seconds=300)
+REPEATED_BYTES = 4_096
+"""How much a document says again of what earlier ones revoked and where they opened epochs."""
+_AROUND_EPOCHS = 16
+"""Bytes of the member that holds them."""
 MOST_POSTED = 1_000
 """Documents in one request; monthly rotation makes some thirty a year."""
 
@@ -118,14 +127,72 @@ def expires_after(held: NodeDocument, issued: datetime) -> datetime:
 def next_payload(held: NodeDocument, change: NextDocument, issued: datetime) -> bytes:
     """Build the payload of the document that follows ``held``, for the root to sign.
 
+    What earlier documents revoked, and where they opened epochs, is said again as far as there is
+    room, the newest first. That the rest may be left out:
+
+    1. Whoever holds this document holds those before it: it is taken as the next one of a chain
+       alone, by version and ``prev``, and a newcomer fetches 1…n (PROTOCOL 2.3). A thief of the
+       root cannot take one of them out, for the hashes after it would not fit; where rule (c)
+       replaces one, it replaces those after it too, so saying a thing again there saved nothing.
+    2. Of a key the newest document that names it speaks (``PinnedNode.revocation``). Not named is
+       not said, so what was said stands: the kid stays revoked, up to the same positions. No entry
+       becomes good by leaving out.
+    3. A key is left out whole. With some of its positions it *would* be said anew, and own entries
+       that counted by the others would be void.
+    4. The places of epochs count from every document (``PinnedNode.epoch_starts``).
+
     Raises:
         WireFormatError: ``E_SCHEMA`` when it would list more keys than a document may.
     """
+    bare = _payload(held, change, issued, change.revoked, change.epochs)
+    room = min(REPEATED_BYTES, MAX_NODE_DOCUMENT_BYTES - len(bare) - _AROUND_EPOCHS)
+    keys, places = [], []
+    for key in reversed(held.revoked):
+        room -= (size := _written(key_member(key)))
+        if room >= 0:
+            keys.append(key)
+        else:
+            room += size
+    for place in reversed(held.epochs):
+        room -= (size := _written(position_member(place)))
+        if room >= 0:
+            places.append(place)
+        else:
+            room += size
+    revoked = (*reversed(keys), *change.revoked)
+    epochs = tuple(dict.fromkeys((*reversed(places), *change.epochs)))
+    return _payload(held, change, issued, revoked, epochs)
+
+
+def positions_that_fit(
+    held: NodeDocument, change: NextDocument, issued: datetime, positions: Sequence[Position]
+) -> int:
+    """Count how many of these the next document has room for, from the first on."""
+    bare = _payload(held, change, issued, change.revoked, change.epochs)
+    room = MAX_NODE_DOCUMENT_BYTES - len(bare) - _AROUND_EPOCHS
+    for count, place in enumerate(positions):
+        room -= _written(position_member(place))
+        if room < 0:
+            return count
+    return len(positions)
+
+
+def _written(member: dict[str, object]) -> int:
+    """Count the bytes of a list's member, with its comma."""
+    return len(write_json(member)) + 1
+
+
+def _payload(
+    held: NodeDocument,
+    change: NextDocument,
+    issued: datetime,
+    revoked: Sequence[RevokedKey],
+    epochs: Sequence[Position],
+) -> bytes:
     root = change.root or RootSet(held.root_threshold, held.root_keys)
     keys = _living(held.keys if change.keys is None else change.keys, issued)
     if len(keys) > MAX_KEYS:
         raise WireFormatError("E_SCHEMA", f"the document would list more than {MAX_KEYS} keys")
-    named = dict.fromkeys((*held.epochs, *change.epochs))
     payload = document_payload(
         node_id=held.node_id,
         version=held.version + 1,
@@ -142,8 +209,8 @@ def next_payload(held: NodeDocument, change: NextDocument, issued: datetime) -> 
         required_algs=sorted(held.required_algs),
         identities=held.identities,
         base=held.base,
-        revoked=(*held.revoked, *change.revoked),
-        epochs=tuple(named),
+        revoked=revoked,
+        epochs=epochs,
         terms=held.terms,
         demo=held.demo,
         wire=held.wire,

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import BackgroundTasks, Depends, Request
 
-from hub.api.rate_limits import GuessLimits
-from hub.errors import NotPermitted
+from hub.api.rate_limits import GuessLimits, StrangerLimits
+from hub.errors import NotFound, NotPermitted
 from hub.exchange.add_objects import require_may_add
 from hub.node import Node
 from hub.operators.readers import (
@@ -76,6 +78,31 @@ def _address_of(request: Request) -> str:
 
 
 CurrentReader = Annotated[Reader, Depends(current_reader)]
+
+
+def current_admin(reader: CurrentReader) -> Reader:
+    """Refuse every kind of token but ``admin``, as if the address were not there.
+
+    Raises:
+        NotFound: ``E_NOT_FOUND``.
+    """
+    if reader.standing.kind != "admin":
+        raise NotFound("E_NOT_FOUND", "no such address")
+    return reader
+
+
+AdminReader = Annotated[Reader, Depends(current_admin)]
+
+
+async def stranger_gate(request: Request) -> Callable[[], None]:
+    """Return what is asked before a body is read that no known key has signed."""
+    limits: StrangerLimits | None = request.app.state.stranger_limits
+    if limits is None:
+        return lambda: None
+    return partial(limits.admit, _address_of(request))
+
+
+StrangerGate = Annotated[Callable[[], None], Depends(stranger_gate)]
 
 
 def read_credentials(field: str | None) -> Credentials:

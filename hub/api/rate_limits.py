@@ -1,6 +1,7 @@
 """How often credentials may be guessed: by address and by name, in this process (issue 3 "Rights").
 
-Decides: whether the credentials of a request are looked at now or later.
+Decides: whether the credentials of a request are looked at now or later; and whether a request of a
+node that nobody knows yet is read (``StrangerLimits``).
 
 Invariants:
 * only credentials that turned out wrong count, so nobody is slowed for asking much;
@@ -37,6 +38,9 @@ from hub.operators.readers import Credentials
 
 WRONG_A_MINUTE: Final[RateLimitItem] = RateLimitItemPerMinute(20)
 """How many wrong credentials a minute an address may present, and how many a name may be given."""
+
+UNPROVEN_A_MINUTE: Final[RateLimitItem] = RateLimitItemPerMinute(20)
+"""How many requests a minute are read from an address before it is known who signed them."""
 
 REMEMBERED_FOR: Final = timedelta(days=1)
 _MOST_KEYS: Final = 20_000
@@ -112,6 +116,38 @@ class GuessLimits:
             "E_QUOTA",
             "too many wrong credentials",
             "Wait as Retry-After says, then use the token's name and the token.",
+            retry_after=max(1, ceil(ends - self._now())),
+        )
+
+
+class StrangerLimits:
+    """Slow who posts what has to be read before it is known who signed it.
+
+    Whoever signs with a known key is not counted. A peer with a new key that shares an address with
+    somebody who floods comes again later, or is asked for its documents at the next pull.
+
+    Args:
+        now: the present instant, in seconds since 1970.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._limiter = MovingWindowRateLimiter(MemoryOfWindows(now))
+
+    def admit(self, address: str) -> None:
+        """Let one such request be read.
+
+        Raises:
+            RateLimited: ``E_QUOTA`` with the seconds to wait.
+        """
+        site = site_of(address)
+        if self._limiter.hit(UNPROVEN_A_MINUTE, _ADDRESS, site):
+            return
+        ends = self._limiter.get_window_stats(UNPROVEN_A_MINUTE, _ADDRESS, site).reset_time
+        raise RateLimited(
+            "E_QUOTA",
+            "too many requests under keys that are not known",
+            "Wait as Retry-After says.",
             retry_after=max(1, ceil(ends - self._now())),
         )
 

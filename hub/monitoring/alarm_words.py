@@ -11,22 +11,31 @@ Alarms are stored as code and params, so that each door says them in its reader'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from hub.monitoring.alarms import (
+    AUDIT_HEAD_UNWRITTEN,
+    AUTHORITY_DISSENTS,
     CLOCK_SKEW,
+    CORRECTIONS_WAIT,
     DOCUMENT_ENDS,
+    ECHO,
+    ECHO_LAXER,
     EVIDENCE_RECEIVED,
+    EXPORT_JUMP,
     FEED_BEHIND,
     FEED_FROZEN,
     HEAD_STALE,
     OWN_ENTRIES_FOUND,
     OWN_FEED_CLOSED,
     PEER_BEHIND,
+    PEER_DEMOTED,
     PEER_SILENT,
+    PROTECTED_NAME,
+    ROSTER_DOUBTED,
 )
 from hub.peers.node_conflicts import NODE_FROZEN
 from hub.peers.wire_version import WIRE_VERSION
@@ -141,11 +150,88 @@ def _own_found(params: Params) -> str:
     )
 
 
+def _protected(params: Params) -> str:
+    who = "This node" if params.get("own") else (params.get("name") or "A node that is no peer")
+    names = params.get("names") or ()
+    return (
+        f"{who} claims that protected names are malicious ({', '.join(map(str, names))}; on "
+        f"{', '.join(map(str, params.get('lists') or ()))}). None of them is blocked."
+    )
+
+
+def _copied(params: Params) -> Iterator[tuple[tuple[str, str, str], str]]:
+    return zip(params.get("claims") or (), params.get("by") or (), strict=False)
+
+
+def _echo(params: Params) -> str:
+    copies = params.get("copies")
+    claims = "a claim" if copies == 1 else f"{copies} claims"
+    names = ", ".join(f"{name} of {whose}" for (name, _, _), whose in _copied(params))
+    return (
+        f"{params.get('name')} wrote {claims} of others anew under its own name, within a week of "
+        f"receiving them: {names}. Original and copy count as one voice."
+    )
+
+
+def _echo_laxer(params: Params) -> str:
+    names = ", ".join(
+        f"{name} of {whose}, TLP:{str(original).upper()} there and TLP:{str(copy).upper()} here"
+        for (name, original, copy), whose in _copied(params)
+    )
+    return (
+        f"{params.get('name')} said at a laxer label what it had received within a week: {names}. "
+        "It may have broken the TLP."
+    )
+
+
+def _dissents(params: Params) -> str:
+    return (
+        f"{params.get('name')}, an authority there, says that {params.get('subject')} is harmless: "
+        "it is not blocked by itself for 72 hours."
+    )
+
+
+def _demoted(params: Params) -> str:
+    why = {
+        "DEMOTED_FALSE_POSITIVES": f"{params.get('false_positives')} of "
+        f"{params.get('adjudicated')} adjudicated objects were wrong",
+        "DEMOTED_SIGNATURES": f"{params.get('failures')} entries within an hour were not signed "
+        "as they should be",
+        "DEMOTED_EXPIRED": "its node document has run out",
+    }.get(str(params.get("cause")), str(params.get("cause")))
+    return f"{params.get('name')} went one step down in its inbound and outbound dials: {why}."
+
+
+def _corrections(params: Params) -> str:
+    waiting = params.get("waiting")
+    return f"{waiting} request{'s' if waiting != 1 else ''} for a correction wait for a person."
+
+
+def _jump(params: Params) -> str:
+    return (
+        f"The export {params.get('format')} for {params.get('audience')} would go from "
+        f"{params.get('before')} names to {params.get('after')}: it is stopped, and the last good "
+        "one stays in force."
+    )
+
+
+def _roster_doubted(params: Params) -> str:
+    return (
+        f"Who is in the group {params.get('group')} stands as at the backup: its roster is hidden, "
+        "so nobody else can say who came or left since."
+    )
+
+
 def _at(text: object) -> str:
     try:
         return f"{datetime.fromisoformat(str(text)):%Y-%m-%d %H:%M} UTC"
     except ValueError:
         return "an unknown time"
+
+
+def _head_unwritten(params: Params) -> str:
+    what = f"{params['subject']}: {params['why']}"
+    return f"The head of the audit cannot be kept outside the database ({what})."
 
 
 _SENTENCES: Final[Mapping[str, Callable[[Params], str]]] = MappingProxyType(
@@ -161,7 +247,16 @@ _SENTENCES: Final[Mapping[str, Callable[[Params], str]]] = MappingProxyType(
         OWN_ENTRIES_FOUND: _own_found,
         NODE_FROZEN: _node_frozen,
         DOCUMENT_ENDS: _ends,
+        PROTECTED_NAME: _protected,
+        ECHO: _echo,
+        ECHO_LAXER: _echo_laxer,
+        AUTHORITY_DISSENTS: _dissents,
+        PEER_DEMOTED: _demoted,
+        CORRECTIONS_WAIT: _corrections,
+        AUDIT_HEAD_UNWRITTEN: _head_unwritten,
+        EXPORT_JUMP: _jump,
         WIRE_VERSION: _apart,
+        ROSTER_DOUBTED: _roster_doubted,
     }
 )
 
@@ -171,6 +266,21 @@ _OWN_FROZEN: Final = (
 )
 _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        PROTECTED_NAME: "Telephone its administrator: a mistake, or somebody else holds its key. "
+        "See `tocsin guard check NAME`, then `tocsin alarms --close N`.",
+        ECHO: "Nothing is lost by it: ask its administrator to name the source in `src`, or not to "
+        "repeat; then `tocsin alarms --close N`.",
+        ECHO_LAXER: "Telephone its administrator and the origin: it may have found it by itself. "
+        "If not, turn `outbound` down with `tocsin peer set`.",
+        AUTHORITY_DISSENTS: "See `tocsin verdict NAME`, then `tocsin dispute decide NAME` with "
+        "--block or --release.",
+        CORRECTIONS_WAIT: "Run `tocsin correction list`, and answer whoever asked.",
+        PEER_DEMOTED: "Speak with its administrator; `tocsin peer set` gives back what it lost, "
+        "then `tocsin alarms --close N`.",
+        AUDIT_HEAD_UNWRITTEN: "Correct audit_heads_file or audit_syslog in the settings; "
+        "`tocsin audit head` tries at once.",
+        EXPORT_JUMP: "See what changed (`tocsin guard waiting`, `tocsin objects list`); if it is "
+        "right, export with --accept-jump REASON.",
         OWN_FEED_CLOSED: 'See docs/operate.md, "After a restore": `tocsin db recover`, or a new '
         "epoch by the root key.",
         OWN_ENTRIES_FOUND: "If this machine was not set back, its entry key is in other hands: "
@@ -184,6 +294,8 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         CLOCK_SKEW: "Set the clock, and let NTP keep it.",
         NODE_FROZEN: "Telephone its administrator; nothing of its feeds is taken until you run "
         "`tocsin peer thaw PEER`.",
+        ROSTER_DOUBTED: "Put it right by `tocsin group list`, `group add` and `group remove`, then "
+        "`tocsin alarms --close N`.",
         WIRE_VERSION: "Update the node with the lower numbers; nothing is lost until then.",
         DOCUMENT_ENDS: "This node's own: `tocsin keys renew` with the root key file. A peer's: "
         "tell its administrator.",

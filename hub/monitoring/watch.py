@@ -33,19 +33,22 @@ from hub.monitoring.exchange_state import FeedExchange, feed_exchanges
 from hub.node import Node
 from hub.peers.admit import is_reading
 from hub.peers.freeze import FROZEN, frozen_facts
-from hub.storage.queries.alarms import list_alarms
+from hub.storage.queries.alarms import find_open_alarm, list_alarms
 from hub.storage.queries.contacts import ContactRow, list_contacts
 from hub.storage.queries.evidence import last_freeze
 from hub.storage.queries.feeds import find_entry
 from hub.storage.queries.peers import PeerRow, list_peers
 from hub.storage.queries.stated_heads import heads_stated_of
 from hub.storage.transaction import Transaction
+from hub.verdicts.outcomes import demote_expired
 from schemas.identifiers import NodeId
 
 LEAST_PATIENCE: Final = timedelta(hours=1)
 INTERVALS: Final = 4
 """Pull intervals without a word before silence is an alarm, and an hour at least."""
 MOST_SKEW: Final = timedelta(seconds=60)
+CALM_SKEW: Final = timedelta(seconds=40)
+"""Once alarmed, the clocks have to agree this well: what stays near the limit is one alarm."""
 CLOCK_FRESH: Final = timedelta(hours=1)
 """How long an offset counts; after that the clocks may have been set."""
 _WATCHED: Final = (
@@ -78,10 +81,24 @@ def watch_exchange(node: Node) -> None:
         reasons = _reasons(tx, node, now)
         wanted = {(reason.code, reason.subject) for reason in reasons}
         for reason in reasons:
+            if _has_run_out(tx, reason):
+                demote_expired(tx, NodeId(reason.subject), now)
             raise_alarm(tx, reason.code, reason.subject, now, **reason.params)
         for alarm in list_alarms(tx):
             if alarm.code in _WATCHED and (alarm.code, alarm.subject) not in wanted:
                 end_alarm(tx, alarm.code, alarm.subject, now)
+
+
+def _has_run_out(tx: Transaction, reason: Reason) -> bool:
+    """Tell whether a document was not known to have run out before."""
+    if reason.code != DOCUMENT_ENDS or not _says_it_ran_out(reason.params):
+        return False
+    known = find_open_alarm(tx, DOCUMENT_ENDS, reason.subject)
+    return known is None or not _says_it_ran_out(known.params)
+
+
+def _says_it_ran_out(params: Mapping[str, object]) -> bool:
+    return params.get("what") == "document" and params.get("ended") is True
 
 
 def patience_of(node: Node) -> timedelta:
@@ -113,7 +130,7 @@ def _reasons(tx: Transaction, node: Node, now: datetime) -> list[Reason]:
         *_stale(feeds, contacts, now - patience),
         *_frozen(tx, held),
         *(Reason(DOCUMENT_ENDS, *ending) for ending in endings(tx, node, peers, now)),
-        *_skewed([contacts[p.node_id] for p in peers if p.node_id in contacts], now),
+        *_skewed(tx, [contacts[p.node_id] for p in peers if p.node_id in contacts], now),
     ]
 
 
@@ -163,9 +180,9 @@ def _behind(
 
 
 def _waits_since(tx: Transaction, each: FeedExchange, held: int, since: datetime) -> bool:
-    """Tell whether the first entry that a peer lacks was there before that moment."""
+    """Tell whether the first entry that a peer lacks was there, to be had, before that moment."""
     entry = find_entry(tx, each.feed.feed_row, held + 1)
-    return entry is not None and entry.received_at < since
+    return entry is not None and bool(entry.record) and entry.received_at < since
 
 
 def _feeds_behind(
@@ -217,13 +234,15 @@ def _frozen(tx: Transaction, feeds: Iterable[FeedExchange]) -> Iterator[Reason]:
             yield Reason(FEED_FROZEN, each.feed.feed, frozen_facts(each.feed, why))
 
 
-def _skewed(contacts: Iterable[ContactRow], now: datetime) -> Iterator[Reason]:
+def _skewed(tx: Transaction, contacts: Iterable[ContactRow], now: datetime) -> Iterator[Reason]:
     """Compare our clock with the median of what peers' said (PROTOCOL 4.7)."""
     offsets = [offset for contact in contacts if (offset := _offset(contact, now)) is not None]
     if not offsets:
         return
     middle = int(median(offsets))
-    if abs(middle) > MOST_SKEW.total_seconds():
+    is_open = find_open_alarm(tx, CLOCK_SKEW, "clock") is not None
+    most = CALM_SKEW if is_open else MOST_SKEW
+    if abs(middle) > most.total_seconds():
         # Not the offset itself, which changes by the second: the alarm would be told anew.
         direction = "behind" if middle > 0 else "ahead"
         yield Reason(CLOCK_SKEW, "clock", {"ours_is": direction, "peers": len(offsets)})

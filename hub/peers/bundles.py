@@ -24,13 +24,14 @@ from typing import Final
 
 from federation.delivery.carried_file import (
     Carriage,
+    SignedExtent,
     acks_line,
     begin_line,
     document_line,
     end_line,
     end_payload,
+    open_end,
     page_line,
-    require_whole,
 )
 from federation.delivery.plan import FeedWanted, pull_order
 from federation.errors import ChainBroken, PeerState, SignatureRejected
@@ -255,10 +256,11 @@ def import_bundle(
 
     def check_begin(carriage: Carriage) -> None:
         _require_for_us(node, carriage)
+        _find_sender(node, carriage)
 
     with open_carried(path, check_begin) as file:
         sender = _find_sender(node, file.carriage)
-        _require_signed(node, sender, file)
+        file.survey(_open_end(node, sender, file))
         feeds = _take(node, sender, file, is_stopping)
         for values in file.acks():
             take_acks(node, sender, values)
@@ -302,10 +304,10 @@ def _find_sender(node: Node, carriage: Carriage) -> PeerRow:
         return _require_reading(tx, carriage.sender)
 
 
-def _require_signed(node: Node, sender: PeerRow, file: CarriedFile) -> None:
-    """Check the signed end, with newer documents of the sender where the file brings them."""
+def _open_end(node: Node, sender: PeerRow, file: CarriedFile) -> SignedExtent:
+    """Verify the signed end, with newer documents of the sender where the file brings them."""
     try:
-        _check_end(node, sender, file)
+        return _open_end_as_held(node, sender, file)
     except SignatureRejected as unknown:
         if unknown.code not in {"E_KEY_UNKNOWN", "E_KEY_REVOKED", "E_NODE_EXPIRED"}:
             raise
@@ -313,13 +315,13 @@ def _require_signed(node: Node, sender: PeerRow, file: CarriedFile) -> None:
             learn_node(node, sender.node_id, file, sender=sender)
         except PeerState:
             raise unknown from None  # the file brings no documents of its sender
-        _check_end(node, sender, file)
+        return _open_end_as_held(node, sender, file)
 
 
-def _check_end(node: Node, sender: PeerRow, file: CarriedFile) -> None:
+def _open_end_as_held(node: Node, sender: PeerRow, file: CarriedFile) -> SignedExtent:
     with node.database.read() as tx:
         chain = pinned(tx, sender.node_id)
-    require_whole(file.end, file.carriage, sender=chain, lines=file.lines, digest=file.digest)
+    return open_end(file.end, file.carriage, sender=chain)
 
 
 def _take(

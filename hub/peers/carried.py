@@ -7,8 +7,13 @@ Invariants:
 * a file appears under its name when it is whole, and is for its owner's eyes alone (0600);
 * a line unpacks to at most one page, and grows at most 20 times (PROTOCOL 4.7): what packs better
   is stored unpacked by the writer and refused from others;
-* the whole file is read and its signed end checked before anything of it is taken, and a line
-  that reads otherwise the second time is refused;
+* the end is read first, from the end of the file: a file that is cut off, or that the peer did not
+  sign, is refused before anything between is looked at, however large it is;
+* then all lines are unpacked once to compare their digest with the signed one, and only what is
+  whole is parsed, line by line; nothing is taken before. A line that reads otherwise the second
+  time is refused. What is kept of a line meanwhile is its place and digest, 40 bytes;
+* the one exception is an end under a key that the file itself brings: then the documents of its
+  sender are read before, which prove themselves, and no further than documents stand in a row;
 * a page is read as if it had been answered just now (``read_page``), with the day on which the
   sender signed the file in the place of our clock for the relay heads in it.
 """
@@ -18,6 +23,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
+from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -33,14 +39,17 @@ from federation.delivery.carried_file import (
     CarriedDocument,
     CarriedEnd,
     CarriedPage,
+    Line,
+    SignedExtent,
     not_carried,
     read_begin,
     read_line,
+    require_whole,
 )
 from federation.errors import PeerState
 from federation.identity.node_document import read_node_document
 from federation.transport.peer_answers import FeedPage, read_objects, read_page
-from federation.transport.peer_client import MAX_PAGE
+from federation.transport.peer_client import MAX_CHAIN, MAX_PAGE
 from hub.errors import Conflict
 from hub.exchange.serve_feeds import MOST_LISTED
 from schemas.errors import WireFormatError
@@ -57,6 +66,11 @@ _LEVEL: Final = 6
 _GZIP: Final = 31
 """zlib's ``wbits`` for one gzip member; its header names no time and no file."""
 _CHUNK: Final = 65_536
+_MEMBER: Final = b"\x1f\x8b\x08"
+"""How a gzip member begins."""
+_LONGEST_END: Final = 16_384
+_MOST_TRIED: Final = 256
+_DIGEST_BYTES: Final = 32
 
 
 class CarriedWriter:
@@ -107,34 +121,88 @@ def new_file(path: Path) -> Iterator[CarriedWriter]:
         partial.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a line stands, and what it is."""
+class _Places:
+    """Where the lines of a file begin, and the SHA-256 of each."""
 
-    offset: int
-    digest: bytes
+    def __init__(self) -> None:
+        self._offsets = array("Q")
+        self._digests = bytearray()
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def add(self, offset: int, line: bytes) -> None:
+        self._offsets.append(offset)
+        self._digests += hashlib.sha256(line).digest()
+
+    def read(self, stream: IO[bytes], number: int) -> bytes:
+        """Read a line again, which must be what it was."""
+        line, _ = _next_line(stream, self._offsets[number])
+        begin = number * _DIGEST_BYTES
+        if hashlib.sha256(line).digest() != self._digests[begin : begin + _DIGEST_BYTES]:
+            raise not_carried("it changed while it was read")
+        return line
 
 
 @dataclass(slots=True)
 class CarriedFile:
-    """A file whose lines were read once; a ``FeedSource`` as long as it is open.
+    """A file whose first and last lines were read; once surveyed, a ``FeedSource``.
 
     Attributes:
         carriage: who made it for whom, as the first line says.
-        end: its signed end, which the caller checks.
-        lines: how many lines stand before the end.
-        digest: SHA-256 in hex of them.
+        end: its signed end, which the caller verifies before the survey.
     """
 
     stream: IO[bytes]
     carriage: Carriage
     end: CarriedEnd
-    lines: int
-    digest: str
-    _documents: dict[NodeId, list[_Place]] = field(default_factory=dict)
-    _pages: dict[FeedName, list[_Place]] = field(default_factory=dict)
-    _last_seqs: dict[FeedName, list[int]] = field(default_factory=dict)
-    _acks: list[_Place] = field(default_factory=list)
+    _end_at: int
+    _places: _Places = field(default_factory=_Places)
+    _documents: dict[NodeId, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _pages: dict[FeedName, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _last_seqs: dict[FeedName, list[int]] = field(default_factory=lambda: defaultdict(list))
+    _acks: list[int] = field(default_factory=list)
+
+    def survey(self, signed: SignedExtent) -> None:
+        """Compare all lines with what the sender signed, then find what is in which.
+
+        Raises:
+            WireFormatError: ``E_CARRIED_FILE``, ``E_TOO_BIG``, or what is wrong with a line.
+        """
+        self._compare(signed)
+        for number in range(1, len(self._places)):
+            self._enter(number, read_line(self._places.read(self.stream, number)))
+
+    def _compare(self, signed: SignedExtent) -> None:
+        whole, size, offset = hashlib.sha256(), 0, 0
+        while offset < self._end_at:
+            # Whatever comes, no more is unpacked than was signed, and than one file may carry.
+            if len(self._places) >= signed.lines:
+                raise not_carried("lines were added to it")
+            if len(self._places) >= MOST_LINES or size > MOST_BYTES:
+                raise WireFormatError("E_TOO_BIG", "more lines than one file may carry")
+            line, following = _next_line(self.stream, offset)
+            whole.update(line)
+            size += len(line)
+            self._places.add(offset, line)
+            offset = following
+        if offset != self._end_at:
+            raise not_carried("its lines do not meet its end")
+        require_whole(signed, lines=len(self._places), digest=whole.hexdigest())
+
+    def _enter(self, number: int, found: Line) -> None:
+        if isinstance(found, CarriedEnd):
+            raise not_carried("lines follow its end")
+        if isinstance(found, CarriedAcks):
+            self._acks.append(number)
+        elif isinstance(found, CarriedDocument):
+            self._documents[read_node_document(found.dsse).node_id].append(number)
+        elif isinstance(found, CarriedPage):
+            if len(self._pages) >= MOST_LISTED and found.feed not in self._pages:
+                raise WireFormatError("E_TOO_BIG", "more feeds than one file may carry")
+            seqs = self._last_seqs[found.feed]
+            seqs.append(_last_seq(found, seqs[-1] if seqs else 0))
+            self._pages[found.feed].append(number)
 
     @property
     def feeds(self) -> tuple[FeedName, ...]:
@@ -162,17 +230,37 @@ class CarriedFile:
     ) -> list[dict[str, Any]]:
         """Read all documents of a node that the file has; nothing of them is verified."""
         del is_late
+        wanted = node_id or self.carriage.sender
+        every = self._documents_of(wanted) if self._places else self._documents_ahead(wanted)
         documents, size = [], 0
-        for place in self._documents.get(node_id or self.carriage.sender, ()):
-            found = self._read_again(place)
-            if isinstance(found, CarriedDocument):
-                documents.append(found.dsse)
-                size += len(write_json(found.dsse))
+        for dsse in every:
+            documents.append(dsse)
+            size += len(write_json(dsse))
             if size > max_bytes:
                 raise WireFormatError("E_TOO_BIG", f"node documents of over {max_bytes} bytes")
         if not documents:
             raise PeerState("E_NOT_FOUND", "the file has no documents of that node")
         return documents
+
+    def _documents_of(self, node_id: NodeId) -> Iterator[dict[str, Any]]:
+        for number in self._documents.get(node_id, ()):
+            found = self._read_again(number)
+            if isinstance(found, CarriedDocument):
+                yield found.dsse
+
+    def _documents_ahead(self, node_id: NodeId) -> Iterator[dict[str, Any]]:
+        """Read the documents behind the first line, before it is known that the file is whole."""
+        _, offset = _next_line(self.stream, 0)
+        for _ in range(MAX_CHAIN):
+            if offset >= self._end_at:
+                return
+            line, offset = _next_line(self.stream, offset)
+            # A line that is no document may have four megabytes; it is told by how it begins.
+            found = read_line(line) if line.startswith(b'{"node":') else None
+            if not isinstance(found, CarriedDocument):
+                return
+            if read_node_document(found.dsse).node_id == node_id:
+                yield found.dsse
 
     def page(self, feed: FeedName, after_seq: int, limit: int = MAX_PAGE) -> FeedPage:
         """Read the page that goes on after ``after_seq``; the last one when none does."""
@@ -191,24 +279,20 @@ class CarriedFile:
 
     def acks(self) -> Iterator[list[object]]:
         """Read what the sender confirms, list by list; nothing of it is verified."""
-        for place in self._acks:
-            found = self._read_again(place)
+        for number in self._acks:
+            found = self._read_again(number)
             if isinstance(found, CarriedAcks):
                 yield found.values
 
-    def _read_again(self, place: _Place) -> object:
-        self.stream.seek(place.offset)
-        line, _, _ = _next_line(self.stream)
-        if hashlib.sha256(line).digest() != place.digest:
-            raise not_carried("it changed while it was read")
-        return read_line(line)
+    def _read_again(self, number: int) -> Line:
+        return read_line(self._places.read(self.stream, number))
 
 
 @contextmanager
 def open_carried(
     path: Path, check_begin: Callable[[Carriage], None] = lambda _carriage: None
 ) -> Iterator[CarriedFile]:
-    """Read a whole file once, and keep it open to be read like a peer.
+    """Read the first and the last line of a file, and keep it open to be read like a peer.
 
     Args:
         check_begin: sees who made the file for whom before the rest is read; it may refuse.
@@ -218,59 +302,44 @@ def open_carried(
         OSError: it cannot be read.
     """
     with path.open("rb") as stream:
-        yield _survey(stream, check_begin)
+        carriage = read_begin(_next_line(stream, 0)[0])
+        check_begin(carriage)
+        end, end_at = _find_end(stream)
+        yield CarriedFile(stream, carriage, end, end_at)
 
 
-def _survey(stream: IO[bytes], check_begin: Callable[[Carriage], None]) -> CarriedFile:
-    whole, count, size, offset = hashlib.sha256(), 0, 0, 0
-    documents: dict[NodeId, list[_Place]] = defaultdict(list)
-    pages: dict[FeedName, list[_Place]] = defaultdict(list)
-    last_seqs: dict[FeedName, list[int]] = defaultdict(list)
-    acks: list[_Place] = []
-    carriage: Carriage | None = None
-    while True:
-        line, following, at_end = _next_line(stream, offset)
-        size += len(line)
-        if count >= MOST_LINES or size > MOST_BYTES:
-            raise WireFormatError("E_TOO_BIG", "more lines than one file may carry")
-        if carriage is None:
-            carriage = read_begin(line)
-            check_begin(carriage)
-        else:
-            found = read_line(line)
-            place = _Place(offset, hashlib.sha256(line).digest())
-            if isinstance(found, CarriedEnd):
-                if not at_end:
-                    raise not_carried("lines follow its end")
-                return CarriedFile(
-                    stream, carriage, found, count, whole.hexdigest(), dict(documents),
-                    dict(pages), dict(last_seqs), acks,
-                )  # fmt: skip
-            if isinstance(found, CarriedAcks):
-                acks.append(place)
-            elif isinstance(found, CarriedDocument):
-                documents[read_node_document(found.dsse).node_id].append(place)
-            elif isinstance(found, CarriedPage):
-                if len(pages) >= MOST_LISTED and found.feed not in pages:
-                    raise WireFormatError("E_TOO_BIG", "more feeds than one file may carry")
-                before = last_seqs[found.feed][-1] if last_seqs[found.feed] else 0
-                last_seqs[found.feed].append(_last_seq(found, before))
-                pages[found.feed].append(place)
-        if at_end:
-            raise not_carried("it is cut off")
-        whole.update(line)
-        count += 1
-        offset = following
+def _find_end(stream: IO[bytes]) -> tuple[CarriedEnd, int]:
+    """Read the last line from the end of the file, and where it begins.
 
-
-def _next_line(stream: IO[bytes], offset: int | None = None) -> tuple[bytes, int, bool]:
-    """Unpack the member at an offset.
-
-    Returns:
-        The line with its line feed, the offset behind it, and whether the file ends there.
+    A gzip member does not say where it begins, so it is looked for: it is one that unpacks to the
+    very end of the file. Should packed data hold bytes that look so, the lines before do not meet
+    it and the file is refused, which nobody but its maker can bring about.
     """
-    start = stream.tell() if offset is None else offset
-    stream.seek(start)
+    size = stream.seek(0, os.SEEK_END)
+    begin = max(0, size - _LONGEST_END)
+    stream.seek(begin)
+    tail = stream.read(_LONGEST_END)
+    at = len(tail)
+    for _ in range(_MOST_TRIED):
+        at = tail.rfind(_MEMBER, 0, at)
+        if at < 0:
+            break
+        unpacking = zlib.decompressobj(wbits=_GZIP)
+        try:
+            line = unpacking.decompress(tail[at:], _LONGEST_END)
+        except zlib.error:
+            continue
+        if unpacking.eof and not unpacking.unused_data and line.count(b"\n") == 1:
+            found = read_line(line)
+            if isinstance(found, CarriedEnd):
+                return found, begin + at
+            break
+    raise not_carried("it is cut off")
+
+
+def _next_line(stream: IO[bytes], offset: int) -> tuple[bytes, int]:
+    """Unpack the member at an offset; return its line with the line feed, and what is behind."""
+    stream.seek(offset)
     unpacking = zlib.decompressobj(wbits=_GZIP)
     line, taken = bytearray(), 0
     while not unpacking.eof:
@@ -293,9 +362,7 @@ def _next_line(stream: IO[bytes], offset: int | None = None) -> tuple[bytes, int
     _check_size(len(line), taken)
     if not line.endswith(b"\n") or line.count(b"\n") != 1:
         raise not_carried("a part of it is not one line")
-    following = start + taken
-    stream.seek(following)
-    return bytes(line), following, not stream.read(1)
+    return bytes(line), offset + taken
 
 
 def _check_size(unpacked: int, packed: int) -> None:

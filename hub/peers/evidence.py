@@ -4,7 +4,7 @@ Invariants:
 * what freezes a feed was signed by its own origin: nobody can freeze somebody else's;
 * a proof is checked before anything is stored, and of one thing one proof is kept;
 * the branch that is held stays, the other one's entries are kept as evidence and never as objects;
-* what proofs may fill is bounded, by sender and by accused (THREATS 36).
+* what proofs may fill is bounded (``evidence_room``, THREATS 36).
 
 A fork proof goes to the peers that may read the feed, a relay proof to the origin alone; sending
 is ``gossip``'s matter, asked for here.
@@ -30,6 +30,7 @@ from federation.feeds.relay_proofs import RELAY, RelayProof
 from federation.identity.node_document import PinnedNode
 from hub.monitoring.alarms import EVIDENCE_RECEIVED, raise_alarm
 from hub.node import Node
+from hub.peers.evidence_room import keep_branch_entry, make_room
 from hub.peers.freeze import ACTOR, demote_for_fork, freeze_feed, is_settled
 from hub.peers.known_nodes import find_pinned
 from hub.peers.tell import request_gossip
@@ -37,9 +38,7 @@ from hub.storage.queries.audit import store_event
 from hub.storage.queries.evidence import (
     BranchEntry,
     EvidenceRow,
-    count_evidence,
     holds_evidence,
-    store_branch,
     store_evidence,
 )
 from hub.storage.queries.feeds import FeedRow, entry_hashes, find_entry, find_feed
@@ -50,13 +49,8 @@ from schemas.errors import WireFormatError
 from schemas.identifiers import EntryHash, FeedName, NodeId
 from schemas.strict_json import strict_loads, write_json
 
-BRANCH_OF_FEED: Final = 32
-BRANCH_OF_ORIGIN: Final = 256
-"""Entries kept of branches that were not taken."""
 CONTRADICTING: Final = frozenset({"E_FORK", "E_FROZEN"})
 """What stops a page that may hold another branch than ours."""
-MOST_AGAINST_ONE: Final = 64
-"""Proofs kept against one node; its feeds are frozen by then."""
 
 
 def note_statement(
@@ -135,10 +129,8 @@ def store_fork(
     now, feed = node.now(), proof.feed
     if _is_settled(tx, proof) or holds_evidence(tx, proof.digest):
         return None
-    row = None
-    if count_evidence(tx, accused=feed.node_id) < MOST_AGAINST_ONE:
-        row = _store(tx, proof, FORK, feed.node_id, None if found_here else sender, now)
-    elif find_feed(tx, feed) is None:
+    row = _store(tx, proof, FORK, feed.node_id, None if found_here else sender, now)
+    if row is None and find_feed(tx, feed) is None:
         # Names of feeds cost a liar nothing, and it may accuse itself (THREATS 36).
         return None
     if freeze_feed(tx, feed, "E_FORK", now, own=feed.node_id == node.node_id):
@@ -159,10 +151,10 @@ def store_relay_breach(
     """
     if holds_evidence(tx, proof.digest):
         return None
-    if count_evidence(tx, accused=proof.relay) >= MOST_AGAINST_ONE:
-        return None
     now = node.now()
     row = _store(tx, proof, RELAY, proof.relay, sender, now)
+    if row is None:
+        return None
     if proof.feed.node_id != node.node_id:
         request_gossip(tx, [], now, and_with=proof.feed.node_id)
     return row
@@ -203,7 +195,11 @@ def _store(
     accused: NodeId,
     sender: NodeId | None,
     now: datetime,
-) -> EvidenceRow:
+) -> EvidenceRow | None:
+    """Keep a proof; None when there is no room for it."""
+    body = write_json(proof.to_json())
+    if not make_room(tx, accused=accused, sender=sender, size=len(body), at=now):
+        return None
     seq = proof.seq if isinstance(proof, ForkProof) else proof.relay_head.seq
     row = store_evidence(
         tx,
@@ -212,7 +208,7 @@ def _store(
         accused=accused,
         feed=str(proof.feed),
         seq=seq,
-        body=write_json(proof.to_json()),
+        body=body,
         sender=sender,
         at=now,
     )
@@ -290,11 +286,11 @@ def _keep_statements(tx: Transaction, proof: ForkProof, sender: NodeId, now: dat
         if not each.is_head and hash_at(each.seq) != each.hashes[each.seq]:
             entry_hash, raw = each.envelope.hash, each.envelope.to_bytes()
             row = BranchEntry(entry_hash, str(proof.feed), each.seq, raw, sender, now)
-            store_branch(tx, row, of_feed=BRANCH_OF_FEED, of_origin=BRANCH_OF_ORIGIN)
+            keep_branch_entry(tx, row)
 
 
 def _keep_branch(tx: Transaction, entry: OpenedEntry, sender: NodeId, now: datetime) -> None:
     header = entry.header
     raw = entry.envelope.to_bytes()
     row = BranchEntry(entry.hash, str(header.feed), header.seq, raw, sender, now)
-    store_branch(tx, row, of_feed=BRANCH_OF_FEED, of_origin=BRANCH_OF_ORIGIN)
+    keep_branch_entry(tx, row)

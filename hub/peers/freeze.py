@@ -15,13 +15,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from federation.trust.demotion import step_down
-from federation.trust.presets import Inbound
 from hub.errors import Conflict, NotFound
 from hub.monitoring.alarms import FEED_FROZEN, end_alarm, raise_alarm
 from hub.node import Node
-from hub.peers.charged_vouchers import charge_vouchers
-from hub.peers.trust import PeerChanges, change_peer, dials_of
+from hub.peers.demote import demote_for_cause
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.evidence import end_freeze, last_freeze, store_freeze
 from hub.storage.queries.feeds import FeedRow, create_feed, find_feed, list_feeds, update_feed
@@ -30,7 +27,6 @@ from hub.storage.queries.peers import find_peer
 from hub.storage.transaction import Transaction
 from schemas.errors import WireFormatError
 from schemas.identifiers import FeedName
-from schemas.markings import Tlp
 
 FROZEN: Final = "frozen"
 LONGEST_REASON: Final = 1_024
@@ -74,25 +70,7 @@ def demote_for_fork(tx: Transaction, feed: FeedName, at: datetime) -> None:
     ]
     if peer is None or others:
         return
-    charge_vouchers(tx, peer.node_id, "E_FORK", at)
-    dials = dials_of(peer)
-    before = Inbound(dials.inbound), Tlp.read(dials.outbound)
-    inbound, outbound = step_down(*before)
-    if (inbound, outbound) == before:
-        return
-    changes = PeerChanges(inbound=inbound.value, outbound=outbound.wire)
-    change_peer(tx, peer.node_id, changes, at, actor=ACTOR)
-    store_event(
-        tx,
-        at,
-        ACTOR,
-        "PEER_DEMOTED",
-        peer=peer.node_id,
-        cause="E_FORK",
-        feed=str(feed),
-        inbound=[before[0].value, inbound.value],
-        outbound=[before[1].wire, outbound.wire],
-    )
+    demote_for_cause(tx, peer.node_id, "E_FORK", at, feed=str(feed))
 
 
 def thaw_feed(node: Node, feed: FeedName, reason: str, *, actor: str = "operator") -> FeedRow:

@@ -95,7 +95,8 @@ def compare_heads(node: Node, sender: PeerRow, values: Iterable[Any]) -> None:
             for value in values
             if not _is_known(known, value) and (found := see_head(tx, value)) is not None
         ]
-    keep_seen(node, sender, seen)
+    if seen:
+        keep_seen(node, sender, seen)
 
 
 def see_head(tx: Transaction, value: object) -> HeadSeen | None:

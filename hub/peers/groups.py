@@ -3,7 +3,9 @@
 Invariants:
 * a group has one feed that is open; its first entry is the roster;
 * whoever leaves is named in none of the group's feeds from that transaction on, and what comes
-  after goes into a new feed under a new random name, which the one who left never learns;
+  after goes into a new feed under a new random name, which the one who left never learns. Where
+  nothing may be signed just then, the feeds change later (``finish_removals``); that somebody left
+  the group's present feed says that it is due;
 * a group without members is nobody, never everybody;
 * who joins a group with history ``join`` reads what comes after and nothing that came before.
 
@@ -33,6 +35,9 @@ from hub.exchange.rosters import (
 )
 from hub.node import Node
 from hub.peers.audiences import is_named, members_named
+from hub.peers.lost_rosters import doubt_hidden_rosters
+from hub.peers.may_sign import find_hold
+from hub.peers.signing_key import require_signing_key
 from hub.storage.queries import groups as stored
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.feeds import FeedRow, feeds_of_audience, update_feed
@@ -50,6 +55,7 @@ __all__ = [
     "append_roster",
     "create_group",
     "feeds_that_reach",
+    "finish_removals",
     "is_named",
     "remove_member",
     "require_open_group",
@@ -121,7 +127,9 @@ def add_member(node: Node, name: str, peer: PeerRow, *, actor: str = "operator")
         held = require_open_group(tx, node, name)
         if held.feed.state == "closed":
             _open_feed(tx, node, held.group, (), now)
-            held = require_open_group(tx, node, name)
+        elif _owes_feed(tx, held):
+            _change_feed(tx, node, held, now)
+        held = require_open_group(tx, node, name)
         if peer.node_id in held.members:
             raise Conflict("E_GROUP_MEMBER", f"{peer.name} is in {name} already")
         joins = held.group.history == HISTORY_JOIN
@@ -141,7 +149,11 @@ def add_member(node: Node, name: str, peer: PeerRow, *, actor: str = "operator")
 def remove_member(node: Node, name: str, peer: PeerRow, *, actor: str = "operator") -> OpenGroup:
     """Remove a peer: the feed is closed and a new one opened, without it (PROTOCOL 2.4).
 
-    What it has read it has: nothing can be fetched back.
+    What it has read it has: nothing can be fetched back. The member reads nothing more from this
+    write on; where nothing may be signed now, the feeds change as soon as that is over.
+
+    Returns:
+        The group as it is now, with its old feed where the change is due.
 
     Raises:
         NotFound: ``E_GROUP_UNKNOWN``.
@@ -154,18 +166,35 @@ def remove_member(node: Node, name: str, peer: PeerRow, *, actor: str = "operato
             raise Conflict(
                 "E_GROUP_MEMBER", f"{peer.name} is not in {name}", "See `tocsin group list`."
             )
-        # A feed that takes no entry any more must not keep anybody in.
-        if held.feed.state == "open":
-            _close(tx, node, held.feed, now)
         stored.end_memberships(tx, stored.gids_of(tx, held.group.group_row), peer.node_id, now)
-        remaining = sorted(held.members - {peer.node_id})
-        opened = _open_feed(tx, node, held.group, remaining, now)
-        wake_readers(tx, [held.feed.name, opened.feed], list_peers(tx), now)
+        opened = None
+        if _may_change_feed(tx, node, held, now):
+            opened = _change_feed(tx, node, held, now)
         store_event(
             tx, now, actor, "GROUP_MEMBER_REMOVED", group=name, peer=peer.node_id,
-            closed=held.gid, opened=opened.feed.audience,
+            closed=held.gid, opened=opened,
         )  # fmt: skip
         return require_open_group(tx, node, name)
+
+
+def finish_removals(node: Node) -> tuple[str, ...]:
+    """Change the feeds of groups that somebody left while nothing could be signed; name them.
+
+    Safe to call at any time: without such a group it writes nothing.
+    """
+    with node.database.read() as tx:
+        if not _due(tx, node):
+            return ()
+    with node.database.write() as tx:
+        now = node.now()
+        due = [held for held in _due(tx, node) if _may_change_feed(tx, node, held, now)]
+        for held in due:
+            opened = _change_feed(tx, node, held, now)
+            store_event(
+                tx, now, "node", "GROUP_FEED_CHANGED", group=held.group.name,
+                closed=held.gid, opened=opened,
+            )  # fmt: skip
+    return tuple(held.group.name for held in due)
 
 
 def require_open_group(tx: Transaction, node: Node, name: str) -> OpenGroup:
@@ -254,6 +283,8 @@ def adopt_recovered_group(tx: Transaction, node: Node, feed: FeedName, now: date
     )
     if feed.audience not in stored.gids_of(tx, group.group_row):
         stored.set_group_of_gid(tx, group, feed.audience)
+    if said.members is None:
+        doubt_hidden_rosters(tx, node, now, only=said.name)
     named = frozenset(said.members or ()) - {node.node_id}
     known = {member.node_id for member in stored.members_of(tx, feed.audience)}
     for node_id in sorted(named - known):
@@ -305,6 +336,43 @@ def _open_feed(
     for node_id in members:
         stored.store_member(tx, MemberRow(gid, node_id, 1, 0, added_at=now))
     return append_roster(tx, node, gid, now)
+
+
+def _due(tx: Transaction, node: Node) -> list[OpenGroup]:
+    own = (row for row in stored.list_groups(tx) if row.node_id == node.node_id)
+    return [held for row in own if _owes_feed(tx, held := _present(tx, node, row))]
+
+
+def _owes_feed(tx: Transaction, held: OpenGroup) -> bool:
+    """Tell whether somebody has left a group whose feed is still the one that he knows."""
+    if held.feed.state == "closed":
+        return False
+    return any(member.removed_at is not None for member in stored.members_of(tx, held.gid))
+
+
+def _may_change_feed(tx: Transaction, node: Node, held: OpenGroup, now: datetime) -> bool:
+    """Tell whether the group's next feed may be begun now.
+
+    Whether the old one takes its end is another question: one that is held for itself, or frozen,
+    must not keep anybody in.
+    """
+    try:
+        require_signing_key(tx, node, now)
+    except Conflict:
+        return False
+    # The next feed has no name yet. A hold on it asks for the same readers as this audience's.
+    following = FeedName(node.node_id, held.gid, held.feed.epoch + 1)
+    return find_hold(tx, node, following) is None
+
+
+def _change_feed(tx: Transaction, node: Node, held: OpenGroup, now: datetime) -> str:
+    """Close a group's feed and open the next, with those who are in; return its audience."""
+    if held.feed.state == "open" and find_hold(tx, node, held.feed.name) is None:
+        _close(tx, node, held.feed, now)
+    remaining = sorted(members_named(tx, held.gid))
+    opened = _open_feed(tx, node, held.group, remaining, now)
+    wake_readers(tx, [held.feed.name, opened.feed], list_peers(tx), now)
+    return opened.feed.audience
 
 
 def _close(tx: Transaction, node: Node, feed: FeedRow, now: datetime) -> None:

@@ -5,14 +5,18 @@ MODERATE (PROTOCOL 4.5). Online keys are read by the running node and therefore 
 behind the file's mode; the root keys belong off this machine.
 
 Invariants:
-* a key file is there whole or not at all, and is never overwritten;
+* a key file is there whole or not at all, and is never overwritten; it is written without a name,
+  so that a process that is killed leaves nothing, or, where the file system cannot do that, as a
+  draft that the next start or write destroys;
 * the key in use changes by one rename, which every process of the node sees at its next signature;
 * one who asks for a key gets one that stays the same, so that a key id and a signature fit.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +32,7 @@ from schemas.strict_json import strict_loads, write_json
 
 SEED_BYTES = 32
 ONLINE_USES = ("entry", "http")
+_DRAFT = re.compile(r"\..+\.key\.[a-z2-7]{16}")
 _Stamp = tuple[int, int, int]
 
 
@@ -105,14 +110,11 @@ def write_key_file(
         body |= {"kdf": "argon2id-moderate", "salt": b64(salt), "box": b64(box.encrypt(seed))}
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     require_no_key_file(path)
-    draft = path.with_name(f".{path.name}.{b32(os.urandom(10))}")
+    clear_drafts(path.parent)
+    data = write_json(body) + b"\n"
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(write_json(body) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        _name_new(draft, path)
+        if not _write_unnamed(path, data):
+            _write_by_draft(path, data)
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:
@@ -121,9 +123,6 @@ def write_key_file(
             f"{path.name} cannot be written: {error.strerror}",
             "Make its directory writable, and room on its disk.",
         ) from None
-    finally:
-        with suppress(OSError):
-            draft.unlink()
     _sync_directory(path.parent)
 
 
@@ -211,6 +210,70 @@ def destroy_key_file(path: Path) -> None:
                 os.fsync(file.fileno())
         path.unlink()
         _sync_directory(path.parent)
+
+
+def clear_drafts(directory: Path) -> None:
+    """Destroy what processes that were killed while they wrote a key file have left here.
+
+    Whoever writes holds a lock on its draft, which ends with its process.
+    """
+    with suppress(OSError):
+        for path in directory.iterdir():
+            if _DRAFT.fullmatch(path.name):
+                _destroy_if_left(path)
+
+
+def _destroy_if_left(draft: Path) -> None:
+    with suppress(OSError), draft.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        destroy_key_file(draft)
+
+
+def _write_unnamed(path: Path, data: bytes) -> bool:
+    """Write a file that gets its name when it is whole; False where there is no such thing.
+
+    Raises:
+        FileExistsError: the name is taken.
+        OSError: it cannot be written.
+    """
+    if not hasattr(os, "O_TMPFILE"):
+        return False
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        try:
+            descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o600)
+        except OSError:
+            return False  # what else is wrong shows when a draft is written
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            try:
+                # With a directory given, Python follows the link of /proc to the file itself.
+                os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=directory)
+            except FileExistsError:
+                raise
+            except OSError:
+                return False
+    finally:
+        os.close(directory)
+    return True
+
+
+def _write_by_draft(path: Path, data: bytes) -> None:
+    """Write a file beside its place, and give it its name when it is whole."""
+    draft = path.with_name(f".{path.name}.{b32(os.urandom(10))}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            _name_new(draft, path)
+    finally:
+        with suppress(OSError):
+            draft.unlink()
 
 
 def _name_new(draft: Path, path: Path) -> None:

@@ -31,6 +31,7 @@ class Origins:
         self.transport = transport
         self.is_late = is_late
         self.learned = 0
+        self.known: set[NodeId] = set()
         self.renewed: set[NodeId] = set()
 
     def is_known(self, node_id: NodeId) -> bool:
@@ -39,8 +40,11 @@ class Origins:
         Raises:
             TocsinError: it could not be learned.
         """
+        if node_id in self.known:
+            return True
         with self.node.database.read() as tx:
             if find_pinned(tx, node_id) is not None:
+                self.known.add(node_id)
                 return True
         if self.learned >= MOST_NEW_ORIGINS:
             return False

@@ -30,6 +30,7 @@ from federation.feeds.recovery import (
 from hub.errors import Conflict, StorageBusy
 from hub.node import Node
 from hub.peers.audiences import members_named
+from hub.peers.lost_rosters import doubt_hidden_rosters
 from hub.peers.signing_marker import note_signed, read_marker, settle_marker
 from hub.peers.standing import is_reading
 from hub.storage.queries.audit import store_event
@@ -188,6 +189,7 @@ def note_doubt(node: Node, *, begins: bool = False) -> None:
         peers = max(len(_reading(tx)), 0 if marker is None else marker.peers)
         update_own_signing(tx, generation=generation, suspected_at=now, checked_at=None)
         store_event(tx, now, "node", "SIGNING_DOUBTED", generation=row.generation, marker=count)
+        doubt_hidden_rosters(tx, node, now)
         # Only after the commit: until then the marker is what holds the doubt.
         tx.after_commit["marker"] = lambda: settle_marker(home, Marker(generation, peers))
 

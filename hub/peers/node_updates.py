@@ -6,18 +6,24 @@ Invariants:
   whose http key was turned, or stolen, is heard under its new one;
 * whoever is no peer, and whoever posts documents that do not hold under a key of their own, is the
   same stranger;
+* under a known key nothing of the body is read before the request's signature was verified. Under
+  a new one the key stands in the body itself: so no more is read of it than could be stored, and
+  than documents have values; a door may slow who comes so (``admit_stranger``); the request has to
+  be signed by the key before any document of the chain is verified;
 * documents that are held pass silently, so that a repetition after a lost answer does no harm;
 * where rule (c) applies the outcome is stored, and the answer is ``E_NODE_VERSION`` all the same.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
 
-from federation.errors import PeerState
+from federation.errors import PeerState, SignatureRejected
 from federation.identity.node_document import PinnedNode, read_node_document
-from federation.identity.rotation import MOST_POSTED, ChainUpdate, decide_update
-from federation.signing.keys import USE_HTTP
+from federation.identity.rotation import MOST_POSTED, decide_update
+from federation.signing.keys import USE_HTTP, KeyRecord
 from federation.signing.request_auth import verify_request
 from federation.transport.guarded_http import GuardedHttp
 from hub.errors import Conflict
@@ -39,6 +45,19 @@ from schemas.errors import TocsinError, WireFormatError
 from schemas.identifiers import KeyId, NodeId
 from schemas.members import read_list, read_object
 from schemas.strict_json import strict_loads
+
+MOST_UNPROVEN: Final = LARGEST_CHAIN + 1_024
+"""Bytes of a body that are read before it is known who sent it: a longer chain is not stored."""
+_VALUES_A_DOCUMENT: Final = 32
+"""An envelope with four signatures has fifteen; this bounds the work of reading what is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """Whose a request says that it is, by the last document in it, which nobody has verified."""
+
+    node_id: NodeId
+    key: KeyRecord
 
 
 def tell_documents(node: Node, peer: PeerRow, *, http: GuardedHttp | None = None) -> int:
@@ -66,8 +85,13 @@ def tell_documents(node: Node, peer: PeerRow, *, http: GuardedHttp | None = None
     return len(documents)
 
 
-def accept_documents(node: Node, arrived: ArrivedRequest) -> int:
+def accept_documents(
+    node: Node, arrived: ArrivedRequest, *, admit_stranger: Callable[[], None] = lambda: None
+) -> int:
     """Take in the newer documents of the peer that posted them; return the version held now.
+
+    Args:
+        admit_stranger: asked before a body is read that no known key has signed; it may refuse.
 
     Raises:
         SignatureRejected: ``E_HTTP_*`` for the request; ``E_NODE_VERSION``, ``E_KEY_UNKNOWN``,
@@ -76,24 +100,33 @@ def accept_documents(node: Node, arrived: ArrivedRequest) -> int:
         WireFormatError: ``E_JSON_*``, ``E_TOO_BIG``, or ``E_SCHEMA``, also for a demo's documents.
     """
     now = node.now()
-    found: list[NodeId] = []
+    known: list[NodeId] = []
+    claimed: list[_Claim] = []
 
     def find_key(kid: KeyId) -> bytes | None:
         with node.database.read() as tx:
             owner = find_key_owner(tx, kid, now)
-        owner = owner or _find_posted_key(node, arrived.body or b"", kid)
-        if owner is None:
+        if owner is not None:
+            known.append(owner[0])
+            return owner[1]
+        claim = _read_claim(node, arrived.body or b"", kid, admit_stranger)
+        if claim is None:
             return None
-        found.append(owner[0])
-        return owner[1]
+        claimed.append(claim)
+        return claim.key.pub
 
     with node.database.read() as tx:
         request = signed_request(tx, node, arrived)
+    # 1. The request: by a key that is known, or by the one that it brings.
     verified = verify_request(request, recipient=node.node_id, now=now, find_key=find_key)
+    # 2. The documents: what brings its own key is its sender's only if they hold.
     posted = _read_posted(arrived.body or b"")
+    if claimed:
+        _require_proven(node, claimed[0], posted)
+        known.append(claimed[0].node_id)
     with node.database.write() as tx:
         require_fresh_nonce(tx, verified, now)
-        held = pinned(tx, found[0])
+        held = pinned(tx, known[0])
         update = decide_update(held, posted, allow_demo=node.own.demo)
         _require_own_keys(tx, node, update.pinned)
         _require_room(update.pinned)
@@ -108,33 +141,53 @@ def accept_documents(node: Node, arrived: ArrivedRequest) -> int:
     return update.pinned.newest.version
 
 
-def _find_posted_key(node: Node, body: bytes, kid: KeyId) -> tuple[NodeId, bytes] | None:
-    """Find a key that the last posted document lists, once that document is verified.
+def _read_claim(
+    node: Node, body: bytes, kid: KeyId, admit_stranger: Callable[[], None]
+) -> _Claim | None:
+    """Find the key that the last posted document lists; nothing of it is proven.
 
     Nothing of what is wrong with the documents is told: who asks is not known yet.
     """
+    # Every value but one has a comma before it, or a bracket, of which ``strict_loads`` takes few.
+    if len(body) > MOST_UNPROVEN or body.count(b",") > _VALUES_A_DOCUMENT * MOST_POSTED:
+        return None
+    admit_stranger()
     try:
-        posted = _read_posted(body)
-        node_id = read_node_document(posted[-1]).node_id
-        with node.database.read() as tx:
-            peer = find_peer(tx, node_id)
-            held = find_pinned(tx, node_id)
-        if peer is None or held is None or not is_reading(peer):
-            return None
-        update = decide_update(held, posted, allow_demo=node.own.demo)
+        document = read_node_document(_read_posted(body)[-1])
     except TocsinError:
         return None
-    pub = _http_key_offered(update, kid, node)
-    return None if pub is None else (node_id, pub)
+    with node.database.read() as tx:
+        peer = find_peer(tx, document.node_id)
+    key = _http_key(document.keys, kid, node)
+    if peer is None or key is None or not is_reading(peer):
+        return None
+    return _Claim(document.node_id, key)
 
 
-def _http_key_offered(update: ChainUpdate, kid: KeyId, node: Node) -> bytes | None:
-    # Also of a document that lost: who posts it has the root key that signed it, and what it proves
-    # is that this key is in two hands.
-    for record in update.offered.keys:
-        if record.kid == kid and record.use == USE_HTTP and record.is_valid_at(node.now()):
-            return record.pub
-    return None
+def _require_proven(node: Node, claim: _Claim, posted: list[Any]) -> None:
+    """Refuse a request under a key that its sender's root has not signed for, as any stranger's.
+
+    Also a document that lost counts: who posts it has the root key that signed it, and what it
+    proves is that this key is in two hands.
+    """
+    stranger = SignatureRejected("E_HTTP_SIG", "no peer has this http key")
+    with node.database.read() as tx:
+        held = find_pinned(tx, claim.node_id)
+    if held is None:
+        raise stranger
+    try:
+        update = decide_update(held, posted, allow_demo=node.own.demo)
+    except TocsinError:
+        raise stranger from None
+    key = _http_key(update.offered.keys, claim.key.kid, node)
+    if key is None or key.pub != claim.key.pub:
+        raise stranger
+
+
+def _http_key(keys: Iterable[KeyRecord], kid: KeyId, node: Node) -> KeyRecord | None:
+    now = node.now()
+    found = (k for k in keys if k.kid == kid and k.use == USE_HTTP and k.is_valid_at(now))
+    return next(found, None)
 
 
 def _read_posted(body: bytes) -> list[Any]:

@@ -31,7 +31,7 @@ from hub.peers.standing import is_reading
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.feeds import list_feeds
 from hub.storage.queries.jobs import request_job
-from hub.storage.queries.node_updates import told_version
+from hub.storage.queries.node_updates import PAIRED_WITH, told_versions
 from hub.storage.queries.peers import PeerRow, list_peers
 from hub.storage.transaction import Transaction
 from schemas.errors import TocsinError
@@ -91,10 +91,11 @@ def sign_next(
 def untold_peers(tx: Transaction, node: Node) -> list[PeerRow]:
     """List the peers that are not known to hold our newest document."""
     newest = pinned(tx, node.node_id).newest.version
+    told = told_versions(tx)
     return [
         peer
         for peer in list_peers(tx)
-        if is_reading(peer) and told_version(tx, peer.node_id) < newest
+        if is_reading(peer) and told.get(peer.node_id, PAIRED_WITH) < newest
     ]
 
 

@@ -157,7 +157,11 @@ def _compare(tx: Transaction, head: Head) -> Verdict:
 
 def _hash_at(tx: Transaction, held: FeedRow | None) -> Callable[[int], EntryHash | None]:
     def hash_at(seq: int) -> EntryHash | None:
-        return None if held is None else entry_hashes(tx, held.feed_row, [seq]).get(seq)
+        if held is None:
+            return None
+        if seq == held.last_seq:
+            return held.last_hash
+        return entry_hashes(tx, held.feed_row, [seq]).get(seq)
 
     return hash_at
 
@@ -198,12 +202,13 @@ def _record(
     now = node.now()
     with node.database.read() as tx:
         verdicts = {head.feed: _compare(tx, head) for head in heads}
+        signing = own_signing(tx)
         is_news = (
             any(verdict is not Verdict.HELD for verdict in verdicts.values())
             or bool(forked or heard.touched)
             or bool(list_feed_checks(tx))
-            or own_signing(tx).pending
-            or own_signing(tx).suspected_at is not None
+            or signing.pending
+            or signing.suspected_at is not None
             or peer.own_heads_at is None
             or now - peer.own_heads_at >= may_sign.FRESH
         )

@@ -29,6 +29,7 @@ from hub.exchange.epochs import epochs_to_ask
 from hub.exchange.rejudging import rejudge
 from hub.node import Node
 from hub.peers.admit import is_reading
+from hub.peers.conduct import note_signatures
 from hub.peers.gossip import compare_heads, plan_evidence
 from hub.peers.learned_origins import Origins
 from hub.peers.outbound import http_or_own, note_answers, reach
@@ -137,6 +138,7 @@ def pull_peer(
         failure = error  # of the peer's own documents; those of other origins stop no pull
     for origin in sorted({feed.node_id for feed, came in pulling.by_feed.items() if came.entries}):
         rejudge(node, origin)
+    note_signatures(node, sender, pulling.by_feed)
     total = pulling.total
     outcome = PullOutcome(
         peer=sender.name,
@@ -331,7 +333,7 @@ class _PullOfPeer:
         own = {"clear", "green", direct_audience(us)}
         with self.node.database.read() as tx:
             wanted = {feed for audience in own for feed in epochs_to_ask(tx, sender, audience)}
-        refused = self._refused_origins()
+            refused = {peer.node_id for peer in list_peers(tx) if not is_reading(peer)}
         for feed in listed:
             # Groups have names that nobody can derive: they are known by the listing alone, and
             # taken from whoever wrote them and from nobody else (PROTOCOL 2.4).
@@ -340,10 +342,6 @@ class _PullOfPeer:
             if from_origin or relayed:
                 wanted.add(feed)
         return wanted
-
-    def _refused_origins(self) -> frozenset[str]:
-        with self.node.database.read() as tx:
-            return frozenset(peer.node_id for peer in list_peers(tx) if not is_reading(peer))
 
     def _judge_refusal(
         self, refused: PeerState | WireFormatError, feed: FeedName, listed: Collection[FeedName]

@@ -35,7 +35,7 @@ from hub.peers.gossip import announce_growth, note_head
 from hub.peers.known_nodes import pinned
 from hub.peers.relay_breaches import note_relay_page
 from hub.peers.stated_heads import is_good, is_newer, keep_head, require_reached
-from hub.storage.queries.feeds import find_feed
+from hub.storage.queries.feeds import FeedRow, find_feed
 from hub.storage.queries.peers import PeerRow
 from schemas.errors import TocsinError, WireFormatError
 from schemas.identifiers import ZERO_HASH, EntryHash, FeedName
@@ -101,10 +101,12 @@ class FeedPull:
         try:
             if stated_head is not None and self._is_held(feed, stated_head):
                 pulled.whole = True
-            elif self._is_frozen(feed):
-                pulled.error = self._tell_frozen(feed)
             else:
-                self._read_pages(feed, pulled, wider_whole=wider_whole)
+                held = self._held(feed)
+                if held is not None and held.state == FROZEN:
+                    pulled.error = self._tell_frozen(feed)
+                else:
+                    self._read_pages(feed, pulled, held, wider_whole=wider_whole)
         except (ChainBroken, SignatureRejected, WireFormatError) as error:
             pulled.error = error
         finally:
@@ -112,10 +114,9 @@ class FeedPull:
                 announce_growth(self.node, self.sender, feed)
         return pulled
 
-    def _is_frozen(self, feed: FeedName) -> bool:
+    def _held(self, feed: FeedName) -> FeedRow | None:
         with self.node.database.read() as tx:
-            held = find_feed(tx, feed)
-        return held is not None and held.state == FROZEN
+            return find_feed(tx, feed)
 
     def _tell_frozen(self, feed: FeedName) -> ChainBroken | None:
         """Say of the origin that its feed stands still; a relay cannot help it."""
@@ -136,11 +137,15 @@ class FeedPull:
             counts = is_good(tx, head, origin)
         if held is None or held.last_seq < head.seq or not counts:
             return False
-        self._keep(head)
+        is_our_end = (head.seq, head.hash) == (held.last_seq, held.last_hash)
+        if not is_our_end or is_newer(held, head):
+            self._keep(head)
         return True
 
-    def _read_pages(self, feed: FeedName, pulled: FeedPulled, *, wider_whole: bool) -> None:
-        after = self._cursor(feed)
+    def _read_pages(
+        self, feed: FeedName, pulled: FeedPulled, held: FeedRow | None, *, wider_whole: bool
+    ) -> None:
+        after = 0 if held is None else held.cursor
         ahead: Ahead | None = None
         anew = True
         while True:
@@ -182,8 +187,7 @@ class FeedPull:
     def _receive(
         self, feed: FeedName, page: FeedPage, ahead: Ahead | None, *, wider_whole: bool
     ) -> Received:
-        with self.node.database.read() as tx:
-            held = find_feed(tx, feed)
+        held = self._held(feed)
         # An empty page may still be the end for which a stub was waiting.
         if not page.objects and (held is None or not held.pending_seq):
             return Received(last_seq=0 if held is None else held.last_seq)
@@ -245,12 +249,13 @@ class FeedPull:
         Raises:
             ChainBroken: ``E_GAP`` or ``E_FORK``.
         """
-        with self.node.database.read() as tx:
-            held = find_feed(tx, head.feed)
-            if held is None:
-                raise ChainBroken("E_GAP", "a feed with a head came without entries", expected=1)
         try:
             with self.node.database.read() as tx:
+                held = find_feed(tx, head.feed)
+                if held is None:
+                    raise ChainBroken(
+                        "E_GAP", "a feed with a head came without entries", expected=1
+                    )
                 require_reached(tx, held, head)
         except ChainBroken as broken:
             if broken.code == "E_FORK":
@@ -261,8 +266,7 @@ class FeedPull:
                 keep_head(tx, head)
 
     def _cursor(self, feed: FeedName) -> int:
-        with self.node.database.read() as tx:
-            held = find_feed(tx, feed)
+        held = self._held(feed)
         return 0 if held is None else held.cursor
 
 

@@ -155,6 +155,10 @@ class _Pushing:
                 if self._push_feed(feed, self._position(feed, by_feed)):
                     whole.append(feed)
             except (PeerState, WireFormatError, NotFound) as refused:
+                if isinstance(refused, NotFound) and refused.code == "E_ERASED":
+                    # Out of a feed that takes no more entries: nobody gets past that place.
+                    self._note_told([feed])
+                    continue
                 # One that is frozen or forked there says nothing of the others.
                 self.outcome.error = self.outcome.error or refused
             except PeerUnreachable as failure:
@@ -243,6 +247,10 @@ class _Pushing:
         if not told:
             return
         self.transport.wake([strict_loads(feed.head) for feed in told if feed.head is not None])
+        self._note_told(told)
+        self.outcome.told += [feed.name for feed in told]
+
+    def _note_told(self, told: Sequence[FeedRow]) -> None:
         at = self.node.now()
         with self.node.database.write(durable=False) as tx:
             for feed in told:
@@ -250,4 +258,3 @@ class _Pushing:
                     tx, self.peer.node_id, feed.feed_row,
                     seq=feed.last_seq, head_ts=feed.head_ts, at=at,
                 )  # fmt: skip
-        self.outcome.told += [feed.name for feed in told]

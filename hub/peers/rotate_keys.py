@@ -45,6 +45,7 @@ from hub.peers.key_custody import (
 )
 from hub.peers.known_nodes import pinned
 from hub.peers.last_good import choose_ends, choose_last_good
+from hub.peers.last_good_room import sign_epochs, with_last_good
 from hub.peers.may_sign import is_in_doubt
 from hub.peers.own_document import Moment, moment_of, sign_next, untold_peers
 from hub.storage.queries.audit import store_event
@@ -83,12 +84,18 @@ class EpochOpened:
 
 @dataclass(frozen=True, slots=True)
 class KeyRevoked:
-    """A key that counts no more, and what took its place; None where it was used no more."""
+    """A key that counts no more, and what took its place; None where it was used no more.
+
+    Args:
+        left_out: feeds for whose places the document had no room: all that the key signed there is
+            void, this node's own entries too.
+    """
 
     version: int
     kid: KeyId
     new_kid: KeyId | None
     epochs: tuple[EpochOpened, ...]
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +167,7 @@ def revoke_key(
         in_use = _in_use(node).get(record.use)
         replaced = in_use is not None and in_use.kid == record.kid
         signer, fresh = _new_key(node, record.use, moment) if replaced else (None, None)
-        gone = [RevokedKey(record.kid, reason, tuple(dict.fromkeys(positions.values())))]
+        gone = [RevokedKey(record.kid, reason, ())]
         waiting = _waiting_kid(node, record.use)
         if replaced and waiting is not None:
             # It lay beside the stolen one, and has signed nothing: so it is good for nothing.
@@ -170,7 +177,11 @@ def revoke_key(
             keys=keys_without(moment.own.newest, {key.kid for key in gone}, *new),
             revoked=tuple(gone),
         )
+        change, left_out = with_last_good(moment, change, positions)
         own = sign_next(tx, node, moment, change, root, actor=actor)
+        going_on = [positions[feed] for feed in left_out if feed.state == "open"]
+        if going_on:
+            own = sign_epochs(tx, node, going_on, root, actor=actor)
         signing = _signing_with(node, record.use, signer)
         opened = _open_epochs(tx, signing, positions, max(node.now(), moment.issued))
         if signer is not None:
@@ -178,7 +189,8 @@ def revoke_key(
         store_event(tx, node.now(), actor, "KEY_REVOKED", kid=record.kid, reason=reason)
     turn_keys(node)
     new_kid = None if signer is None else signer.kid
-    return KeyRevoked(own.newest.version, record.kid, new_kid, opened)
+    names = tuple(feed.feed for feed in left_out)
+    return KeyRevoked(own.newest.version, record.kid, new_kid, opened, names)
 
 
 def rotate_root(
@@ -231,11 +243,9 @@ def open_new_epochs(
         NotFound: ``E_FEED_UNKNOWN``.
     """
     with node.database.write() as tx:
-        moment = moment_of(tx, node)
         positions = choose_ends(tx, node.node_id, feeds)
-        change = NextDocument(epochs=tuple(positions.values()))
-        own = sign_next(tx, node, moment, change, root, actor=actor)
-        opened = _open_epochs(tx, node, positions, max(node.now(), moment.issued))
+        own = sign_epochs(tx, node, list(positions.values()), root, actor=actor)
+        opened = _open_epochs(tx, node, positions, max(node.now(), own.newest.issued))
         for epoch in opened:
             drop_feed_check(tx, epoch.feed)
         store_event(
@@ -310,10 +320,12 @@ def _open_epochs(
     for before, position in positions.items():
         # As it stands now that the document was stored: what was void is gone.
         feed = held[before.feed_row]
+        # Of a feed that is void as a whole (``left_out``) the rule is known from before.
+        feed = replace(feed, relay=feed.relay or before.relay)
         if feed.state != "open":
             # Its end was stated under a key that counts no more, and without a head it is served
             # to nobody: who has not read it yet would never get it.
-            if feed.state in {ENDED, "closed"} and feed.head is None:
+            if feed.state in {ENDED, "closed"} and feed.head is None and feed.last_seq > 0:
                 refresh_head(tx, node, feed, now)
             continue
         entries.append(open_next_epoch(tx, node, feed, position, now))

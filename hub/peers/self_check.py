@@ -24,6 +24,7 @@ from federation.transport.guarded_http import GuardedHttp
 from federation.transport.peer_client import PeerTransport
 from hub.node import Node
 from hub.peers import may_sign
+from hub.peers.groups import finish_removals
 from hub.peers.outbound import http_or_own, reach
 from hub.peers.own_document import recover_own_documents
 from hub.peers.own_heads import hear_own_heads
@@ -128,6 +129,7 @@ def check_own_feeds(
                 answered.append(answer.peer.name)
     with node.database.write() as tx:
         may_sign.settle(tx, node.now(), nobody_answers=True)
+    finish_removals(node)
     standing = may_sign.standing_of_signing(node)
     return SelfChecked(len(peers), tuple(answered), recovered, standing)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from federation.policy.sharing import READING_STATES, PeerStanding
 from federation.trust.presets import PRESETS, Inbound, TrustLevel
 from hub.node import Node
@@ -18,6 +21,15 @@ def standing_of(peer: PeerRow) -> PeerStanding:
     )
 
 
+SUSPENDED: Final = "suspended"
+"""The state of a peer whose relation is suspended, and of what it wrote."""
+
+
+def trust_when_resumed(peer: PeerRow) -> TrustLevel:
+    """Return the trust that counts, of a suspended peer that which it had and will have again."""
+    return standing_of(replace(peer, state="active")).effective_trust
+
+
 def is_reading(peer: PeerRow) -> bool:
     """Tell whether a relation is one at all: neither suspended nor blocked."""
     return peer.state in READING_STATES and peer.trust > TrustLevel.BLOCKED
@@ -27,7 +39,7 @@ def daily_limit_of(peer: PeerRow) -> int:
     """Return how many objects a day are taken from a peer, by the trust that counts."""
     if peer.daily_limit is not None:
         return peer.daily_limit
-    return PRESETS[standing_of(peer).effective_trust].limit
+    return PRESETS[trust_when_resumed(peer)].limit
 
 
 def itself(node: Node) -> PeerRow:

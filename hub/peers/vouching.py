@@ -23,6 +23,7 @@ from typing import Final
 from federation.feeds.sharing_policy import policy_members
 from federation.identity.node_document import PinnedNode
 from federation.signing.signer import seal
+from federation.trust.authority import read_scope
 from federation.trust.presets import TrustLevel
 from federation.trust.vouching import (
     HIGHEST_PRESET,
@@ -41,7 +42,7 @@ from hub.peers.admit import shown_name
 from hub.peers.directory import SHORTEST_PREFIX
 from hub.peers.known_nodes import find_pinned, pinned
 from hub.peers.standing import standing_of
-from hub.peers.trust import PeerChange, PeerChanges, change_peer, read_scope, require_peer
+from hub.peers.trust import PeerChange, PeerChanges, change_peer, require_peer
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.feeds import find_feed
 from hub.storage.queries.peers import PeerRow, find_peer, list_peers
@@ -125,7 +126,7 @@ def vouch_for(
         raise WireFormatError(
             "E_SCHEMA", f"a vouch is for known or more, and 1 to {MOST_DAYS} days"
         )
-    stated = tuple(sorted({read_scope(scope) for scope in scopes}))
+    stated = tuple(sorted({str(read_scope(scope)) for scope in scopes}))
     feed = FeedName(node.node_id, "green")
     with node.database.write() as tx:
         held = require_peer(find_peer(tx, peer.node_id))

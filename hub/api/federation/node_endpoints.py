@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from hub.api.dependencies import CurrentNode
+from hub.api.dependencies import CurrentNode, StrangerGate
 from hub.api.federation.arrived_requests import Arrived, SigningPeer, signing_peer
 from hub.exchange import serve_feeds
 from hub.peers import node_documents
@@ -36,9 +36,10 @@ def get_node(node: CurrentNode, arrived: Arrived, request: Request) -> Response:
 
 
 @router.post("/federation/v1/node")
-def post_node(node: CurrentNode, arrived: Arrived) -> Response:
+def post_node(node: CurrentNode, arrived: Arrived, gate: StrangerGate) -> Response:
     """Take in newer documents of the peer that posts them, signed also by a key they name."""
-    return _json(write_json({"version": accept_documents(node, arrived)}))
+    version = accept_documents(node, arrived, admit_stranger=gate)
+    return _json(write_json({"version": version}))
 
 
 @router.get("/federation/v1/heads")

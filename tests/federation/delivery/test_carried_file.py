@@ -13,6 +13,7 @@ from federation.delivery.carried_file import (
     acks_line,
     begin_line,
     end_payload,
+    open_end,
     read_begin,
     read_line,
     require_whole,
@@ -69,19 +70,26 @@ def test_acks_are_a_list_and_what_is_not_known_is_nothing():
 
 
 def test_the_end_is_of_exactly_these_lines():
-    require_whole(end(), CARRIAGE, sender=maker(), lines=3, digest=DIGEST)
-    later = Carriage(MAKER.node_id, READER.node_id, CARRIAGE.made_at + timedelta(seconds=1))
-    for bent in (end(later), end(lines=4), end(digest="cd" * 32)):
+    signed = open_end(end(), CARRIAGE, sender=maker())
+    require_whole(signed, lines=3, digest=DIGEST)
+    for bent in ({"lines": 4, "digest": DIGEST}, {"lines": 3, "digest": "cd" * 32}):
         with pytest.raises(WireFormatError) as rejected:
-            require_whole(bent, CARRIAGE, sender=maker(), lines=3, digest=DIGEST)
+            require_whole(signed, **bent)
         assert rejected.value.code == "E_CARRIED_FILE"
+
+
+def test_the_end_is_of_this_file():
+    later = Carriage(MAKER.node_id, READER.node_id, CARRIAGE.made_at + timedelta(seconds=1))
+    with pytest.raises(WireFormatError) as rejected:
+        open_end(end(later), CARRIAGE, sender=maker())
+    assert rejected.value.code == "E_CARRIED_FILE"
 
 
 def test_no_file_is_signed_with_a_key_that_was_revoked_or_had_ended():
     revoked = maker(revoked=[RevokedKey(MAKER.entry.kid, "compromise", ())])
     with pytest.raises(SignatureRejected) as rejected:
-        require_whole(end(), CARRIAGE, sender=revoked, lines=3, digest=DIGEST)
+        open_end(end(), CARRIAGE, sender=revoked)
     assert rejected.value.code == "E_KEY_REVOKED"
     early = Carriage(MAKER.node_id, READER.node_id, T0 - timedelta(days=1))
     with pytest.raises(SignatureRejected):
-        require_whole(end(early), early, sender=maker(), lines=3, digest=DIGEST)
+        open_end(end(early), early, sender=maker())

@@ -15,6 +15,7 @@ from federation.identity.rotation import (
     DOCUMENT_LIFE,
     HANDOVER_AFTER,
     OVERLAP,
+    REPEATED_BYTES,
     NextDocument,
     RootSet,
     decide_handover,
@@ -26,13 +27,14 @@ from federation.identity.rotation import (
     new_record,
     next_issued,
     next_payload,
+    positions_that_fit,
     revocations,
 )
 from federation.signing.signer import seal
 from schemas.errors import WireFormatError
 from schemas.identifiers import EntryHash
 from schemas.signed_envelope import NODE_TYPE
-from schemas.strict_json import strict_loads
+from schemas.strict_json import MAX_NODE_DOCUMENT_BYTES, strict_loads
 from tests.support.shared_data import shared_path
 from tests.support.signed_nodes import T0, T1, Owner, record_of, seeded
 
@@ -61,6 +63,10 @@ def follow(change, *signers, issued=T0 + HOUR, held=HELD):
 
 def fresh(use="entry", issued=T0 + HOUR):
     return new_record(HELD.newest, NEW.kid, NEW.alg, NEW.public_key, use, issued)
+
+
+def _place(key, number):
+    return Position(number + 1, EntryHash(f"{key:032x}{number:032x}"))
 
 
 class TestTheNextDocument:
@@ -110,6 +116,45 @@ class TestTheNextDocument:
         again = follow(NextDocument(epochs=(place,)), issued=T0 + DAY, held=grown)
         assert again.newest.epochs == (place,)
         assert again.epoch_starts() == {HASH}
+
+    def test_t15_what_was_revoked_long_ago_is_said_no_more_and_holds(self):
+        """Places would fill the 64 KiB of a document, and the 1 MiB of a chain."""
+        grown, said = HELD, {}
+        for number in range(40):
+            kid, places = seeded(number + 100).kid, [_place(number, n) for n in range(9)]
+            said[kid] = frozenset(places)
+            gone = RevokedKey(kid, "stolen", tuple(places))
+            grown = follow(
+                NextDocument(revoked=(gone,), epochs=(_place(number, 50),)),
+                issued=T0 + number * DAY,
+                held=grown,
+            )
+        assert len(grown.newest.envelope.payload) < REPEATED_BYTES + 4_096
+        assert revocations(grown) == said
+        assert all(grown.last_good(kid) for kid in said)
+        starts = {place.hash for places in said.values() for place in places}
+        assert grown.epoch_starts() == starts | {_place(n, 50).hash for n in range(40)}
+        # Of one key all positions are said again or none: with some it would be revoked anew.
+        assert all(said[key.kid] == {*key.last_good} for key in grown.newest.revoked)
+        assert [key.kid for key in grown.newest.revoked] == list(said)[-len(grown.newest.revoked) :]
+        # A newcomer that reads the chain from its beginning reads the same.
+        values = [document.envelope.to_json() for document in grown.documents]
+        assert revocations(pin_chain(values, expected=None, allow_demo=False)) == said
+
+    def test_there_is_always_room_for_the_next_revocation(self):
+        many = tuple(_place(1, number) for number in range(2_000))
+        grown = follow(NextDocument(epochs=many[:40]))
+        change = NextDocument(revoked=(RevokedKey(NEW.kid, "stolen", ()),))
+        count = positions_that_fit(grown.newest, change, T0 + DAY, many)
+        assert count > 500
+        gone = RevokedKey(NEW.kid, "stolen", many[:count])
+        full = follow(NextDocument(revoked=(gone,)), issued=T0 + DAY, held=grown)
+        size = len(full.newest.envelope.payload)
+        assert MAX_NODE_DOCUMENT_BYTES - 150 < size <= MAX_NODE_DOCUMENT_BYTES
+        # What follows a full one is small again.
+        after = follow(NextDocument(), issued=T0 + 2 * DAY, held=full)
+        assert len(after.newest.envelope.payload) < REPEATED_BYTES + 4_096
+        assert after.last_good(NEW.kid) == many[:count]
 
     def test_renewing_lets_the_keys_in_use_last_as_long(self):
         issued = T0 + DAY

@@ -31,7 +31,7 @@ from tests.support.nodes import (
     serving,
 )
 from tests.support.publications import Author, indicator
-from tests.support.stored_state import rows_of
+from tests.support.stored_state import events_of, rows_of
 
 
 @pytest.fixture
@@ -254,8 +254,18 @@ class TestClock:
         self.offset(node, others[0], 90)
         assert looked(node) == {("CLOCK_SKEW", "clock")}
         assert "behind of the middle of 3" in sentence_of(*_only(node))
-        self.offset(node, others[0], 60)
+        self.offset(node, others[0], 40)
         assert looked(node) == set()
+
+    def test_clocks_that_stay_near_the_limit_are_one_alarm(self, node, a):
+        for seconds in (60, 61, 59, 62, 41, 61, 40, 60, -41):
+            self.offset(node, a, seconds)
+            looked(node)
+        opened = events_of(node, "ALARM_OPENED")
+        assert [event["alarm"] for event in opened] == ["CLOCK_SKEW"]
+        assert len(events_of(node, "ALARM_CLOSED")) == 1
+        self.offset(node, a, -61)
+        assert looked(node) == {("CLOCK_SKEW", "clock")}
 
     def test_what_was_signed_counts_more_than_a_date(self, node, a):
         self.offset(node, a, 500, "date")

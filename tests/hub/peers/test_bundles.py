@@ -11,13 +11,22 @@ from datetime import timedelta
 
 import pytest
 
-from federation.delivery.carried_file import Carriage, begin_line, end_line, end_payload
+from federation.delivery.carried_file import (
+    Carriage,
+    begin_line,
+    end_line,
+    end_payload,
+    open_end,
+)
 from federation.errors import ChainBroken, PeerState, SignatureRejected
 from federation.signing.signer import seal
 from hub.bootstrap import open_node
 from hub.errors import Conflict, NotFound
 from hub.peers.bundles import export_bundle, import_bundle
 from hub.peers.carried import new_file, open_carried
+from hub.peers.key_custody import read_key_file
+from hub.peers.known_nodes import pinned
+from hub.peers.rotate_keys import revoke_key
 from hub.peers.suspend import suspend_peer
 from hub.settings import load_settings
 from hub.storage.queries.feeds import find_feed
@@ -376,11 +385,70 @@ def test_what_is_no_such_file_is_refused_in_one_way(nodes, stick, data):
 
 def test_t31_a_bomb_in_a_file_goes_off_nowhere(nodes, stick):
     a, b, _ = nodes
-    begin = begin_line(Carriage(a.node_id, b.node_id, a.now())) + b"\n"
-    write_lines(stick / "bomb", begin, b" " * 50_000_000 + b"\n")
+    made_by(a, b, stick / "whole", [])
+    begin, end = gzip.decompress((stick / "whole").read_bytes()).splitlines(keepends=True)
+    bomb = b" " * 8_000_000 + b"\n"
+    for name, lines, code in (
+        ("end", (begin, bomb), "E_CARRIED_FILE"),
+        ("first", (bomb, begin, end), "E_TOO_BIG"),
+        ("second", (begin, bomb, end), "E_CARRIED_FILE"),
+    ):
+        write_lines(stick / name, *lines)
+        with pytest.raises(WireFormatError) as refused:
+            import_bundle(b, stick / name)
+        assert refused.value.code == code
+    # A peer that signs its bomb.
+    payload = end_payload(
+        Carriage(a.node_id, b.node_id, a.now()),
+        lines=2,
+        digest=hashlib.sha256(begin + bomb).hexdigest(),
+    )
+    signed = end_line(seal(a.keys.entry, CARRIED_TYPE, payload)) + b"\n"
+    write_lines(stick / "signed", begin, bomb, signed)
     with pytest.raises(WireFormatError) as refused:
-        import_bundle(b, stick / "bomb")
+        import_bundle(b, stick / "signed")
     assert refused.value.code == "E_TOO_BIG"
+
+
+def test_a_cut_is_found_at_the_end_before_anything_between_is_unpacked(nodes, stick):
+    """Of gigabytes on a stick the first and the last kilobytes are read."""
+    a, b, _ = nodes
+    made_by(a, b, stick / "whole", [])
+    begin, end = gzip.decompress((stick / "whole").read_bytes()).splitlines(keepends=True)
+    file = stick / "huge"
+    write_lines(file, begin)
+    with file.open("r+b") as stream:
+        stream.truncate(4 * 1024**3)  # a hole, which no gzip reader gets over
+    for tail, why in ((b"", "cut off"), (gzip.compress(end), "lines were added")):
+        with file.open("ab") as stream:
+            stream.write(tail)
+        with pytest.raises(WireFormatError) as refused:
+            import_bundle(b, file)
+        assert refused.value.code == "E_CARRIED_FILE"
+        assert why in refused.value.detail
+
+
+def test_what_the_peer_did_not_sign_is_parsed_nowhere(nodes, stick):
+    a, b, _ = nodes
+    made_by(a, b, stick / "whole", [b'{"x":1}', b'{"x":2}'])
+    lines = gzip.decompress((stick / "whole").read_bytes()).splitlines(keepends=True)
+    write_lines(stick / "bent", lines[0], b"[" * 90 + b"\n", *lines[2:])
+    with pytest.raises(WireFormatError) as refused:
+        import_bundle(b, stick / "bent")
+    assert refused.value.code == "E_CARRIED_FILE"
+    made_by(a, b, stick / "signed", [b"[" * 90])
+    with pytest.raises(WireFormatError) as deep:
+        import_bundle(b, stick / "signed")
+    assert deep.value.code == "E_JSON_DEPTH"
+
+
+def test_an_end_under_a_key_that_the_file_brings_is_verified_by_it(nodes, stick):
+    a, b, _ = nodes
+    publish_names(a, ["one.example"], "green")
+    revoke_key(a, a.keys.entry.kid, "stolen", [read_key_file(a.settings.home / "root-current.key")])
+    _, imported = carry(a, b, stick / "for-b")
+    assert errors(imported) == {}
+    assert names_seen(b) == {"one.example"}
 
 
 def test_t36_origins_of_which_the_file_has_no_documents_end_the_import(nodes, stick):
@@ -458,7 +526,8 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(nodes, stick):
     export_bundle(a, peer_of(a, b), stick / "for-b")
     clear = FeedName(a.node_id, "clear")
     with open_carried(stick / "for-b") as file:
-        assert hashlib.sha256(b"").hexdigest() != file.digest
+        with b.database.read() as tx:
+            file.survey(open_end(file.end, file.carriage, sender=pinned(tx, a.node_id)))
         data = bytearray((stick / "for-b").read_bytes())
         write_lines(stick / "other", b'{"x":1}\n')
         (stick / "for-b").write_bytes((stick / "other").read_bytes() + bytes(data))

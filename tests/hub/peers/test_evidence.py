@@ -16,7 +16,7 @@ from hub.errors import Conflict, NotFound
 from hub.exchange.own_feeds import append_entry
 from hub.monitoring.alarms import list_alarms
 from hub.peers.admit_evidence import MOST_A_DAY, admit_evidence
-from hub.peers.evidence import BRANCH_OF_FEED, MOST_AGAINST_ONE
+from hub.peers.evidence_room import BRANCH_OF_FEED, MOST_AGAINST_ONE
 from hub.peers.freeze import freeze_feed, thaw_feed
 from hub.peers.gossip import gossip_with
 from hub.peers.known_nodes import pinned

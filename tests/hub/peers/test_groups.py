@@ -16,8 +16,15 @@ from hub.exchange.withdraw import withdraw_object
 from hub.operators.tokens import add_token
 from hub.peers.audiences import is_named
 from hub.peers.group_listing import list_group_states
-from hub.peers.groups import adopt_recovered_group, create_group, feeds_that_reach
+from hub.peers.groups import (
+    adopt_recovered_group,
+    create_group,
+    feeds_that_reach,
+    finish_removals,
+)
+from hub.peers.may_sign import settle
 from hub.peers.push import push_peer
+from hub.peers.self_check import begin_self_check, check_own_feeds
 from hub.storage.queries.jobs import drop_jobs, subjects_with_job
 from hub.storage.queries.positions import note_position
 from hub.workers.jobs import run_due_jobs
@@ -333,6 +340,55 @@ def test_removing_a_member_closes_the_feed_and_opens_another(nodes, group):
         assert ask(c, a, f"{ROOT}{feed.collection_id}/objects/").body == NOT_FOUND
     with a.database.read() as tx:
         assert not is_named(tx, before.feed.name, c.node_id)
+
+
+def test_who_is_removed_while_nothing_may_be_signed_reads_nothing_from_then_on(nodes, group):
+    a, b, c = nodes
+    before = group_of(a, b, c, name=group)
+    publish(a, group, "before")
+    begin_self_check(a)  # nothing is signed until the peers were asked
+    with pytest.raises(Conflict, match="E_SELF_CHECK"):
+        publish(a, group, "held")
+    after = leave_group(a, c, group)
+    assert (after.gid, after.members) == (before.gid, {b.node_id})
+    objects = f"{ROOT}{before.feed.collection_id}/objects/"
+    assert ask(c, a, objects).body == NOT_FOUND
+    assert before.feed.feed not in listed(c, a)
+    pull(c, a)
+    assert seen(c, group) == set()
+    assert ask(b, a, objects).status == 200
+    with pytest.raises(Conflict, match="E_SELF_CHECK"):  # who comes has to wait
+        join_group(a, c, group)
+    assert finish_removals(a) == ()
+    assert state_of(a, group).gid == before.gid
+
+    check_own_feeds(a)  # the hold ends, and the feeds change
+    assert finish_removals(a) == ()
+    changed = open_group(a, group)
+    assert (changed.gid != before.gid, changed.members) == (True, {b.node_id})
+    assert feed_held(a, before.feed.name)[1] == "closed"
+    assert entries_of(a, before.feed.feed)[-1]["ids"] == [before.gid]
+    assert entries_of(a, changed.feed.feed)[0]["group"]["members"] == sorted([a.node_id, b.node_id])
+    publish(a, group, "after")
+    pull(b, a)
+    pull(c, a)
+    assert seen(b, group) == {"before", "after"}
+    assert seen(c, group) == set()
+    join_group(a, c, group)
+    publish(a, group, "again")
+    pull(c, a)
+    assert "before" not in seen(c, group)
+
+
+def test_the_worker_changes_the_feed_when_a_hold_has_ended_by_itself(nodes, group):
+    a, b, c = nodes
+    before = group_of(a, b, c, name=group)
+    begin_self_check(a)
+    leave_group(a, c, group)
+    with a.database.write() as tx:
+        settle(tx, a.now(), nobody_answers=True)
+    plan_work(a)
+    assert open_group(a, group).gid != before.gid
 
 
 def test_who_left_and_comes_back_reads_what_comes_then(nodes, group):

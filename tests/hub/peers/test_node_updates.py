@@ -10,9 +10,10 @@ import pytest
 
 from federation.errors import SignatureRejected
 from federation.identity.node_document import pin_chain, rootset
+from federation.identity.rotation import MOST_POSTED
 from federation.signing.keys import KeyRecord, key_id
 from federation.signing.request_auth import sign_request
-from hub.errors import Conflict
+from hub.errors import Conflict, RateLimited
 from hub.peers.authenticate import ArrivedRequest, find_key_owner
 from hub.peers.directory import peer_state
 from hub.peers.known_nodes import pinned
@@ -71,7 +72,8 @@ def post(node, author, *documents, signer=None, to=None):
     return post_bytes(node, author, body, signer=signer, to=to)
 
 
-def post_bytes(node, author, body, *, signer=None, to=None):
+def post_bytes(node, author, body, *, signer=None, to=None, sent=None, admit=lambda: None):
+    """Sign a body and send it, or another one in its place."""
     target = "/federation/v1/node"
     headers = sign_request(
         method="POST",
@@ -83,7 +85,8 @@ def post_bytes(node, author, body, *, signer=None, to=None):
         nonce=os.urandom(16),
     )
     lower = {name.lower(): value for name, value in headers.items()}
-    return accept_documents(node, ArrivedRequest("POST", target, lower, body))
+    arrived = ArrivedRequest("POST", target, lower, body if sent is None else sent)
+    return accept_documents(node, arrived, admit_stranger=admit)
 
 
 def refusal(node, author, *documents, **more):
@@ -146,6 +149,35 @@ class TestTakingIn:
         keys = [record_of(a.owner.entry, "entry"), record_of(NEW_HTTP, "http")]
         forged = a.owner.after(a.document, seeded(99), keys=keys)
         assert refusal(node, a, forged, signer=NEW_HTTP) == "E_HTTP_SIG"
+
+    def test_t36_of_a_stranger_s_body_no_more_is_read_than_documents_have(self, node, a):
+        """Nobody knows yet who sends what only a key inside of it has signed."""
+        read = []
+        stored = b'{"node":[' + b"1," * (32 * MOST_POSTED + 1) + b"1]}"
+        longer = b'{"node":["' + b"x" * (LARGEST_CHAIN + 1_024) + b'"]}'
+        for body in (stored, longer):
+            with pytest.raises(SignatureRejected, match="E_HTTP_SIG"):
+                post_bytes(node, a, body, signer=NEW_HTTP, admit=lambda: read.append(1))
+        assert read == []
+        keys = [record_of(a.owner.entry, "entry"), record_of(NEW_HTTP, "http")]
+        body = write_json({"node": [second(a, keys=keys).to_json()]})
+        assert post_bytes(node, a, body, signer=NEW_HTTP, admit=lambda: read.append(1)) == 2
+        assert read == [1]
+
+    def test_t36_a_known_key_asks_no_gate_and_its_body_is_read_only_when_it_signed(self, node, a):
+        def closed():
+            raise RateLimited("E_QUOTA", "closed", "", retry_after=1)
+
+        assert post_bytes(node, a, write_json({"node": [second(a).to_json()]}), admit=closed) == 2
+        with pytest.raises(SignatureRejected, match="E_HTTP_SIG"):
+            post_bytes(node, a, b"[" * 99, signer=a.owner.http, sent=b"{" * 99, admit=closed)
+
+    def test_a_new_key_that_did_not_sign_this_very_request_is_a_stranger_s(self, node, a):
+        keys = [record_of(a.owner.entry, "entry"), record_of(NEW_HTTP, "http")]
+        body = write_json({"node": [second(a, keys=keys).to_json()]})
+        with pytest.raises(SignatureRejected, match="E_HTTP_SIG"):
+            post_bytes(node, a, b"{}", signer=NEW_HTTP, sent=body)
+        assert held(node, a).newest.version == 1
 
     def test_a_stranger_is_told_nothing(self, node, a):
         stranger = Author(5)

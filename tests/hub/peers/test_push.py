@@ -6,7 +6,10 @@ import pytest
 
 from federation.errors import PeerState, PeerUnreachable
 from federation.feeds.writing import policy_members
+from hub.exchange.erase import erase_everywhere
 from hub.exchange.own_feeds import append_entry
+from hub.monitoring.alarms import list_alarms
+from hub.monitoring.watch import watch_exchange
 from hub.peers.freeze import freeze_feed
 from hub.peers.pull import pull_peer
 from hub.peers.push import has_news, push_peer
@@ -18,6 +21,7 @@ from hub.workers.jobs import run_due_jobs
 from hub.workers.schedule import plan_work
 from schemas.identifiers import FeedName, direct_audience
 from schemas.markings import Tlp
+from tests.support.grouped_nodes import group_of, leave_group, publish_to_group
 from tests.support.http_server import ScriptedServer, answers, write_answer
 from tests.support.nodes import (
     FixedClock,
@@ -29,6 +33,7 @@ from tests.support.nodes import (
     publish_names,
     serving,
 )
+from tests.support.publications import join
 from tests.support.stored_state import rows_of
 
 
@@ -269,3 +274,25 @@ def lose(node, of, audience, *, after):
 def freeze(node, of, audience):
     with node.database.write() as tx:
         freeze_feed(tx, FeedName(of.node_id, audience), "E_FORK", node.now())
+
+
+def test_a_closed_feed_is_pushed_up_to_what_was_taken_out_of_it(tmp_path, clock, a, b):
+    """Nobody gets past that place, so it is no failure that goes on for ever (PROTOCOL 2.4)."""
+    other = make_node(tmp_path, "gamma", clock)
+    join(a, other)
+    gid = group_of(a, b, other).gid
+    publish_to_group(a, ["one.example"])
+    publish_to_group(a, ["two.example"])
+    leave_group(a, other)
+    erase_everywhere(a, f"{gid}/4", "personal data")
+    publish_names(a, ["green.example"], "green")
+    assert push(a, b).error is None
+    assert held(b, a, gid).last_seq == 3
+    assert names_seen(b) == {"green.example"}
+    with a.database.read() as tx:
+        assert not has_news(tx, peer_of(a, b))
+    clock.advance(hours=2)
+    publish_names(a, ["later.example"], "green")
+    push(a, b)
+    watch_exchange(a)
+    assert [alarm.code for alarm in list_alarms(a) if alarm.code == "PEER_BEHIND"] == []

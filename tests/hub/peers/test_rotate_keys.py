@@ -14,8 +14,10 @@ from federation.identity.rotation import OVERLAP
 from federation.signing.signer import SeedSigner
 from hub.errors import Conflict, Misconfigured, NotFound, StorageBusy
 from hub.exchange.withdraw import withdraw_object
+from hub.peers.groups import add_member, create_group, remove_member
 from hub.peers.key_custody import current_file, former_file, kid_in, read_key_file, waiting_file
 from hub.peers.known_nodes import pinned
+from hub.peers.last_good_room import has_room_for_revocation
 from hub.peers.root_ceremonies import RootGiven, renew_with, rotate_root_with
 from hub.peers.root_files import RootFiles, read_next_root, read_root_signers
 from hub.peers.rotate_keys import (
@@ -34,7 +36,7 @@ from schemas.identifiers import FeedName
 from schemas.markings import Tlp
 from schemas.strict_json import strict_loads
 from tests.support.joined_nodes import sync, view_ids
-from tests.support.nodes import FixedClock, make_node, publish_names
+from tests.support.nodes import FixedClock, make_node, peer_of, publish_names
 from tests.support.publications import hand_over, join, last_seq, page_of
 from tests.support.revocations import learn
 from tests.support.stored_state import check_invariants, envelope_in, events_of, rows_of
@@ -312,6 +314,75 @@ class TestRevoking:
             publish_names(node, ["one.example"], "clear")
         assert turn_keys(node) == ("entry",)
         assert publish_names(node, ["one.example"], "clear").objects == 1
+
+
+class TestManyFeeds:
+    """A document has room for some six hundred places; a revocation is signed all the same."""
+
+    @pytest.fixture
+    def node(self, tmp_path, clock):
+        """A node whose documents are full of something else but for a few hundred bytes."""
+        profile = {"contact": "c" * 63_200}
+        made = make_node(tmp_path, "owner", clock, profile=profile)
+        yield made
+        made.database.close()
+
+    def test_t15_places_without_room_are_left_out_and_nothing_of_a_thief_is_good(
+        self, node, peer, clock
+    ):
+        groups = [f"group-{number}" for number in range(8)]
+        for name in groups:
+            create_group(node, name)
+            clock.advance(minutes=1)
+        for name in groups[:6]:
+            add_member(node, name, peer_of(node, peer))
+            remove_member(node, name, peer_of(node, peer))
+        publish_names(node, ["mine.example"], "green")
+        with node.database.read() as tx:
+            assert not has_room_for_revocation(tx, node, node.now())
+        signed = {row.feed for row in _own_feeds(node)}
+        revoked = revoke_key(node, node.keys.entry.kid, "stolen", root_of(node))
+        assert 0 < len(revoked.left_out) < len(signed)
+        last_good = {p.hash for key in document_naming(node, revoked.kid) for p in key.last_good}
+        states = {row.feed: row for row in _own_feeds(node)}
+        # What is closed goes first, and every feed that is written to goes on.
+        out = [states[feed] for feed in revoked.left_out]
+        assert {row.last_hash for row in out if row.state == "closed"}.isdisjoint(last_good)
+        assert len(revoked.epochs) == len([f for f in signed if states[f].state == "ended"])
+        assert all(row.state != "open" for row in states.values() if row.epoch == 1)
+        tell(node, peer)
+        sync(node, peer, "green")
+        assert publish_names(node, ["next.example"], "green")
+        check_invariants(node)
+
+    def test_a_new_key_has_signed_in_no_closed_feed(self, node, clock):
+        for number in range(8):
+            create_group(node, f"group-{number}")
+        clock.advance(hours=1)
+        rotate_key(node, "entry", root_of(node))
+        publish_names(node, ["mine.example"], "green")
+        with node.database.read() as tx:
+            assert has_room_for_revocation(tx, node, node.now())
+
+    def test_epochs_are_opened_in_as_many_documents_as_it_takes(self, node):
+        for number in range(20):
+            create_group(node, f"group-{number}")
+        before = document(node).version
+        opened = open_new_epochs(node, None, root_of(node))
+        assert opened.version > before + 1
+        assert len(opened.epochs) == 21
+        assert {row.epoch for row in _own_feeds(node) if row.state == "open"} == {2}
+
+
+def _own_feeds(node):
+    with node.database.read() as tx:
+        return list_feeds(tx, own=True)
+
+
+def document_naming(node, kid):
+    found = [key for each in documents(node) for key in each.revoked if key.kid == kid]
+    assert found
+    return found[-1:]
 
 
 class TestTheRoot:

@@ -93,6 +93,8 @@ def test_authority_is_written_one_way_and_no_preset_touches_it(node, peer):
     assert after.authority == ("prefix:192.0.2.0/24", "zone:fr.")
     after = set_peer(node, peer, PeerChanges(trust="partner")).after
     assert after.authority == ("prefix:192.0.2.0/24", "zone:fr.")
+    some = set_peer(node, peer, PeerChanges(authority=("zone:fr.=hijack,Benign",))).after
+    assert some.authority == ("zone:fr.=benign,hijack",)
 
 
 @pytest.mark.parametrize(

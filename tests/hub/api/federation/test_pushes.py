@@ -136,7 +136,16 @@ def test_t3_plain_stix_is_not_taken(a, hub):
         None,
         body=write_json({"type": "bundle", "objects": [indicator()]}),
     )
-    assert (bundle.status, code_of(bundle)) == (422, "E_ENVELOPE")
+    assert (bundle.status, code_of(bundle)) == (400, "E_SCHEMA")
+
+
+def test_the_address_comes_before_the_body_and_a_body_without_objects_is_ill_typed(a, hub):
+    """Peers get the codes of PROTOCOL 2.9; what is not theirs is the one 404 in any case."""
+    own, other = FeedName(a.node_id, "green"), FeedName(hub.node_id, "green")
+    for body in (b"{}", b"[]", b'{"objects":[]}', b'{"objects":{}}'):
+        answer = a.post(hub, own, None, body=body)
+        assert (answer.status, code_of(answer)) == (400, "E_SCHEMA")
+        assert a.post(hub, other, None, body=body).status == 404
 
 
 def test_t9_an_entry_of_another_feed_is_refused(a, hub):

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from hub.api.rate_limits import UNPROVEN_A_MINUTE
 from hub.peers.suspend import resume_peer, suspend_peer
 from tests.support.nodes import FixedClock, give_trust, make_node, pair, peer_of, serve_in_thread
 from tests.support.signed_requests import ask, code_of, send
@@ -157,3 +158,18 @@ def test_discovery_shows_a_peer_the_fed_root_alone(nodes):
 def test_a_peers_signature_opens_no_intel_collection(nodes):
     a, b, _ = nodes
     assert ask(b, a, "/taxii2/intel/collections/").status == 401
+
+
+def test_t36_who_comes_under_unknown_keys_is_slowed_and_a_peer_is_not(nodes, clock):
+    a, b, stranger = nodes
+    clock.advance(minutes=1)
+    node = "/federation/v1/node"
+    most = UNPROVEN_A_MINUTE.amount
+    answers = [
+        ask(stranger, a, node, method="POST", body=b'{"node":[]}', created=clock.now())
+        for _ in range(most + 1)
+    ]
+    assert {code_of(answer) for answer in answers[:most]} == {"E_HTTP_SIG"}
+    assert (answers[most].status, code_of(answers[most])) == (429, "E_QUOTA")
+    assert int(answers[most].headers["retry-after"]) <= 60
+    assert code_of(ask(b, a, node, method="POST", body=b'{"node":[]}')) == "E_SCHEMA"

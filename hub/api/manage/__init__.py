@@ -1,0 +1,1 @@
+"""The management API: what an admin token may do from elsewhere."""

@@ -1,0 +1,46 @@
+"""Count entries that a peer served as its own and whose signature did not hold (PROTOCOL 4.3).
+
+Invariants:
+* what a relay garbled is the relay's: only feeds of the peer that served them count;
+* more than ten within an hour cost it one step of its dials, and are counted once.
+
+What it does not do: stop the feed. The check itself did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from federation.trust.reputation import SIGNATURE_FAILURES_WITHIN, Conduct, decide_demotion
+from hub.node import Node
+from hub.peers.pull_feed import FeedPulled
+from hub.storage.queries.conduct import (
+    count_signature_failures,
+    drop_signature_failures,
+    note_signature_failures,
+)
+from hub.storage.queries.peers import PeerRow
+from hub.verdicts.outcomes import demote_and_tell
+from schemas.identifiers import FeedName
+
+_CODES = ("E_SIG_",)
+
+
+def note_signatures(node: Node, sender: PeerRow, by_feed: Mapping[FeedName, FeedPulled]) -> None:
+    """Note what came of a pull, and turn the peer down when it was too much."""
+    failed = sum(
+        feed.node_id == sender.node_id
+        and pulled.error is not None
+        and pulled.error.code.startswith(_CODES)
+        for feed, pulled in by_feed.items()
+    )
+    if not failed:
+        return
+    with node.database.write() as tx:
+        now = node.now()
+        note_signature_failures(tx, sender.node_id, failed, now, now - SIGNATURE_FAILURES_WITHIN)
+        number = count_signature_failures(tx, sender.node_id)
+        cause = decide_demotion(Conduct(signature_failures=number))
+        if cause is not None:
+            drop_signature_failures(tx, sender.node_id)
+            demote_and_tell(tx, sender, cause, now)
