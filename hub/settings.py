@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import pwd
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -30,6 +31,20 @@ def default_home() -> Path:
     return Path(os.environ.get("TOCSIN_HOME") or Path.home() / ".tocsin")
 
 
+def operator_name() -> str:
+    """Name who runs a command, for the audit: the login, or the one behind ``sudo``.
+
+    Absent check: it is what the machine says. Who may become another user there can be anybody.
+    """
+    login = os.environ.get("SUDO_USER", "")
+    if not login:
+        try:
+            login = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:  # a container without an entry for its user
+            login = str(os.getuid())
+    return f"operator {login}"
+
+
 class Settings(BaseSettings):
     """What an operator can set; sizes in bytes, durations in seconds."""
 
@@ -43,10 +58,15 @@ class Settings(BaseSettings):
     rate_limits: Literal["on", "off"] = "on"
     pull_interval_seconds: int = Field(default=300, ge=5)
     bandwidth_kbit: int = Field(default=0, ge=0)
+    heartbeat_hours: int = Field(default=0, ge=0, le=8760)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
     demo: bool = False
     resolver: str = ""
+    blocks_per_hour: int = Field(default=5_000, ge=0)
+    audit_heads_file: Path | None = None
+    audit_syslog: str = ""
+    export_jump_percent: int = Field(default=50, ge=0, le=1_000)
 
     @field_validator("resolver")
     @classmethod

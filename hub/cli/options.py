@@ -62,9 +62,10 @@ def opened(home: Path | None, *, signs: bool = False) -> Iterator[Node]:
         Misconfigured: see ``hub.bootstrap.open_node``.
     """
     from hub.bootstrap import open_node
-    from hub.settings import load_settings
+    from hub.settings import load_settings, operator_name
 
     node = open_node(load_settings(home))
+    node.database.operator = operator_name()
     try:
         if signs:
             from hub.peers.self_check import check_before_signing

@@ -31,7 +31,7 @@ from sqlalchemy.exc import (
 )
 
 from hub.errors import Misconfigured, StorageBusy
-from hub.storage.transaction import Transaction
+from hub.storage.transaction import OPERATOR, Transaction
 
 _BUSY_TIMEOUT_MS = 30_000
 _SWITCH_PAUSE_SECONDS = 0.01
@@ -65,6 +65,7 @@ class Database:
         self._turn = threading.Lock()
         self._writing: sa.Connection | None = None
         self._waiting: tuple[threading.Event, ...] = ()
+        self.operator = OPERATOR
         if step is not None:
             event.listen(self.engine, "before_cursor_execute", _stepper(step))
 
@@ -88,25 +89,30 @@ class Database:
         return engine
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
+    def write(self, *, durable: bool = True, rebuilds: bool = False) -> Iterator[Transaction]:
         """Open the one writing transaction.
 
         Args:
             durable: False only for what can be recomputed or asked again.
+            rebuilds: it makes tables anew, so that references are looked at in the end alone.
 
         Raises:
             StorageBusy: ``E_STORAGE_BUSY`` when no turn came in time.
         """
         try:
-            with self._writer() as plain:
+            with self._writer() as plain, self._references(plain, rebuilds):
                 connection = plain.execution_options(
                     tocsin_begin="BEGIN IMMEDIATE", tocsin_durable=durable
                 )
-                tx = Transaction(connection, writable=True, rouse=self._rouse)
+                tx = Transaction(
+                    connection, writable=True, rouse=self._rouse, operator=self.operator
+                )
                 with connection.begin():
                     if not self._is_sqlite:
                         self._lock_postgres(connection, durable)
                     yield tx
+                    if rebuilds and self._is_sqlite:
+                        _require_references(tx)
         except _THE_DATABASES_OWN as error:
             raise _storage_error(error) from error
         for act in tx.after_commit.values():
@@ -137,6 +143,23 @@ class Database:
             ):
                 self._drop_writer()
             self._turn.release()
+
+    @contextmanager
+    def _references(self, plain: sa.Connection, rebuilds: bool) -> Iterator[None]:
+        """Let SQLite not look at references while a table is made anew.
+
+        It copies the rows and drops the old table, which SQLite takes for the end of all that is
+        referred to. The switch does nothing inside a transaction, so it is set around it.
+        """
+        if not rebuilds or not self._is_sqlite:
+            yield
+            return
+        driver: Any = plain.connection.driver_connection
+        driver.execute("PRAGMA foreign_keys = OFF")
+        try:
+            yield
+        finally:
+            driver.execute("PRAGMA foreign_keys = ON")
 
     def _open_writer(self) -> sa.Connection:
         connection = self.engine.connect()
@@ -230,6 +253,16 @@ class Database:
             self._drop_writer()
             self._turn.release()
         self.engine.dispose()
+
+
+def _require_references(tx: Transaction) -> None:
+    broken = tx.connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise StorageBusy(
+            "E_STORAGE",
+            f"a row of {broken[0]} refers to nothing",
+            "Nothing was changed; take a backup and tell us.",
+        )
 
 
 def _create_private(file: Path) -> None:
