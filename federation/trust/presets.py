@@ -17,7 +17,7 @@ What it does not do: promote or demote anybody. Promotion is never automatic (PR
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
@@ -93,3 +93,38 @@ PRESETS: Final[Mapping[TrustLevel, Preset]] = MappingProxyType(
         TrustLevel.PARTNER: Preset(Inbound.ACCEPT, 95, Tlp.RED, 200_000),
     }
 )
+
+DNS_TYPES: Final = frozenset(
+    {
+        "autonomous-system", "domain-name", "extension-definition", "grouping", "identity",
+        "indicator", "infrastructure", "ipv4-addr", "ipv6-addr", "malware", "marking-definition",
+        "network-traffic", "note", "observed-data", "opinion", "relationship", "report",
+        "sighting", "url",
+    }
+)  # fmt: skip
+"""Types of objects in which claims about names travel, with what they refer to."""
+
+ALL_TYPES: Final = "all"
+
+
+def allows_type(trust: TrustLevel, types: Collection[str] | None, stix_type: str) -> bool:
+    """Tell whether objects of a type are accepted without a person (PROTOCOL 4.1, "allowed types").
+
+    Args:
+        types: the dial, ``all`` among them meaning any; None for the preset: all at partner, below
+            that what names travel in.
+
+    >>> allows_type(TrustLevel.TRUSTED, None, "indicator")
+    True
+    >>> allows_type(TrustLevel.TRUSTED, None, "file"), allows_type(TrustLevel.PARTNER, None, "file")
+    (False, True)
+    """
+    if types is not None and ALL_TYPES in types:
+        return True
+    if types is None:
+        return trust >= TrustLevel.PARTNER or stix_type in DNS_TYPES
+    # What only labels or names the rest is no claim, and without it the rest could not be shown.
+    return stix_type in types or stix_type in _NO_CLAIMS
+
+
+_NO_CLAIMS: Final = frozenset({"extension-definition", "identity", "marking-definition"})
