@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from hub.peers.key_custody import (
     ONLINE_USES,
     SEED_BYTES,
     HomeKeys,
+    clear_drafts,
     current_file,
     require_no_key_file,
     write_key_file,
@@ -121,8 +123,9 @@ def create_node(
         identity = own_stix_id(node_id, "identity", _identity_name(node_id))
         root_file, next_file = _write_keys(home, seeds, passphrase)
         own = OwnNode(
-            node_id, identity, tuple(profile.roles), profile.green_relay, profile.demo, now
-        )
+            node_id, identity, tuple(profile.roles), profile.green_relay, profile.demo, now,
+            _cursor_key(seeds),
+        )  # fmt: skip
         keys = NodeKeys(SeedSigner(seeds.entry), SeedSigner(seeds.http))
         node = Node(settings, database, own, keys, clock, entropy)
         _store_first(node, profile, dsse, now)
@@ -161,6 +164,8 @@ def open_node(
             "this home was made by the demo; its keys protect nothing",
             "Make a node of your own with `tocsin init`.",
         )
+    for directory in (settings.home, current_file(settings.home, "entry").parent):
+        clear_drafts(directory)
     keys = HomeKeys(settings.home)
     line = Line(settings.bandwidth_kbit)
     return Node(settings, database, own, keys, clock or SystemClock(), entropy, line)
@@ -174,6 +179,15 @@ def _not_initialised(home: Path) -> Misconfigured:
 
 def _identity_name(node_id: NodeId) -> str:
     return f"identity-of-{node_id}"
+
+
+def _cursor_key(seeds: _Seeds) -> bytes:
+    """Derive the key of cursors from the first http key, as release 0.1 did at every use.
+
+    A signature over a text of our own is a secret that only the key's holder can make; Ed25519
+    signs deterministically. The text is no signature base of RFC 9421, those begin with a quote.
+    """
+    return hashlib.sha256(SeedSigner(seeds.http).sign(b"tocsin-cursor-key-v1")).digest()
 
 
 def _write_keys(home: Path, seeds: _Seeds, passphrase: bytes | None) -> tuple[Path, Path]:

@@ -4,7 +4,9 @@ Decides between accept, quarantine and refuse, for every object of a content tha
 other checks.
 
 Invariants:
-* every version passes the gate, also of an object accepted before (THREATS 37);
+* every version passes the gate, also of an object accepted before (THREATS 37). Only what says the
+  same with other dates, another description or confidence stays accepted without being asked
+  again: a new pattern, label, name or type-defining fact is a new claim;
 * nothing whose marking is not understood is accepted, whoever sent it;
 * an exercise is never accepted: it has its own state, which no view, export or alarm reads;
 * an origin that is no peer counts as known (PROTOCOL 3.2), which quarantines.
@@ -12,8 +14,8 @@ Invariants:
 States: ``accepted`` is visible to readers; ``quarantined`` waits for a person; ``refused`` is kept
 as a record and shown to nobody; ``exercise`` is stored, listed for operators, and reaches nobody.
 
-What it does not do: corroborate. ``corroborated`` needs verdicts, so until they come it
-quarantines. Quotas and ownership are the caller's.
+What it does not do: corroborate (``hub.verdicts.corroborate`` does, once a second lineage says the
+same), or count: quotas and ownership are the caller's.
 
 >>> decide_admission(origin_trust=TrustLevel.TRUSTED, inbound=None).state
 'accepted'
@@ -46,6 +48,17 @@ ADMISSION_CODES: Final[frozenset[str]] = frozenset(get_args(AdmissionCode))
 
 
 _GATE: Final = "PROTOCOL 4.1"
+_UNASKED: Final = frozenset(
+    {
+        "modified", "valid_from", "valid_until", "first_seen", "last_seen", "first_observed",
+        "last_observed", "published", "description", "confidence", "revoked",
+    }
+)  # fmt: skip
+"""Members that may change in an accepted object without another look; any other may not. Revoking
+only takes away."""
+
+
+_KNOWN_DIALS: Final = frozenset(Inbound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,19 @@ class Admission:
     params: Mapping[str, object] = field(default_factory=dict)
 
 
+def is_unchanged(held: Mapping[str, object], new: Mapping[str, object]) -> bool:
+    """Tell whether a new version of an accepted object claims nothing new (THREATS 37).
+
+    >>> held = {"pattern": "[domain-name:value = 'a.example']", "confidence": 10}
+    >>> is_unchanged(held, held | {"confidence": 80})
+    True
+    >>> is_unchanged(held, held | {"pattern": "[domain-name:value = 'bank.example']"})
+    False
+    """
+    names = (held.keys() | new.keys()) - _UNASKED
+    return all(name in held and name in new and held[name] == new[name] for name in names)
+
+
 def decide_admission(
     *,
     origin_trust: TrustLevel,
@@ -65,6 +91,7 @@ def decide_admission(
     exercise: bool = False,
     unknown_marking: bool = False,
     type_allowed: bool = True,
+    unchanged: bool = False,
 ) -> Admission:
     """Decide the state of one received object.
 
@@ -74,10 +101,12 @@ def decide_admission(
         inbound: the origin's inbound dial, or None for its level's preset.
         exercise: the entry's ``policy.exercise``.
         unknown_marking: whether ``labels`` found a marking that it does not understand.
-        type_allowed: whether objects of this type are accepted without a person; asked below
-            partner.
+        type_allowed: whether objects of this type are accepted without a person
+            (``federation.trust.presets.allows_type``).
+        unchanged: it is a new version of an accepted object, at the same label, that claims
+            nothing new (``is_unchanged``).
     """
-    return _decide(origin_trust, inbound, exercise, unknown_marking, type_allowed)
+    return _decide(origin_trust, inbound, exercise, unknown_marking, type_allowed, unchanged)
 
 
 # The same few questions for every object of a feed.
@@ -88,6 +117,7 @@ def _decide(
     exercise: bool,
     unknown_marking: bool,
     type_allowed: bool,
+    unchanged: bool,
 ) -> Admission:
     dial = PRESETS[origin_trust].inbound if inbound is None else inbound
     facts: dict[str, object] = {"trust": origin_trust.word, "inbound": str(dial)}
@@ -101,17 +131,14 @@ def _decide(
         (exercise, "exercise", "EXERCISE", "PROTOCOL 2.4, policy.exercise"),
         # 3. What is not understood waits, at every trust.
         (unknown_marking, "quarantined", "E_UNKNOWN_MARKING", "PROTOCOL 3.1"),
-        # 4. The dial; a word that is unknown here waits for a person too.
+        # 4. What was let in before goes on being in, as long as it claims nothing new.
+        (unchanged and dial in _KNOWN_DIALS, "accepted", "ACCEPTED", "THREATS 37"),
+        # 5. The dial; a word that is unknown here waits for a person too.
         (dial == Inbound.QUARANTINE, "quarantined", "QUARANTINED_INBOUND", _GATE),
         (dial == Inbound.CORROBORATED, "quarantined", "QUARANTINED_CORROBORATION", _GATE),
         (dial != Inbound.ACCEPT, "quarantined", "QUARANTINED_DIAL_UNKNOWN", _GATE),
-        # 5. Below partner, accepting by itself is for allowed types.
-        (
-            origin_trust < TrustLevel.PARTNER and not type_allowed,
-            "quarantined",
-            "QUARANTINED_TYPE",
-            _GATE,
-        ),
+        # 6. Accepting by itself is for allowed types.
+        (not type_allowed, "quarantined", "QUARANTINED_TYPE", _GATE),
     )
     for applies, state, code, rule in steps:
         if applies:

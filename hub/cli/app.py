@@ -14,21 +14,31 @@ import typer
 from typer.core import TyperGroup
 
 from hub.cli import (
+    audit_commands,
     bundle_commands,
     collection_commands,
+    correction_commands,
     db_commands,
+    dial_commands,
+    dispute_commands,
     evidence_commands,
+    export_commands,
     feed_commands,
     group_commands,
+    guard_commands,
     key_commands,
     name_commands,
     node_commands,
     object_commands,
     peer_commands,
+    policy_commands,
     publish_commands,
+    quarantine_commands,
     recall_commands,
     serve_commands,
+    sighting_commands,
     token_commands,
+    verdict_commands,
     vouch_commands,
 )
 from hub.cli.options import AsJson, Home, Invocation
@@ -110,6 +120,9 @@ _named(node_commands.init, "init")
 _named(serve_commands.serve, "serve")
 _named(serve_commands.worker, "worker")
 _named(node_commands.doctor, "doctor")
+peer_commands.peers.command("set")(dial_commands.set_)
+peer_commands.peers.command("suspend")(dial_commands.suspend)
+peer_commands.peers.command("resume")(dial_commands.resume)
 peer_commands.peers.command("names")(name_commands.names)
 peer_commands.peers.command("thaw")(key_commands.thaw)
 peer_commands.peers.command("verify")(vouch_commands.verify)
@@ -127,11 +140,20 @@ _named(recall_commands.widen, "widen")
 _named(recall_commands.erase, "erase")
 _named(recall_commands.receipts, "receipts")
 app.add_typer(object_commands.objects, name="objects")
-app.add_typer(object_commands.quarantine, name="quarantine")
+app.add_typer(quarantine_commands.quarantine, name="quarantine")
+app.add_typer(policy_commands.policies, name="policy")
 _named(object_commands.why, "why")
+_named(verdict_commands.verdict, "verdict")
 app.add_typer(feed_commands.feeds, name="feed")
 app.add_typer(evidence_commands.evidence, name="evidence")
 _named(evidence_commands.alarms, "alarms")
+app.add_typer(guard_commands.guards, name="guard")
+app.add_typer(dispute_commands.disputes, name="dispute")
+app.add_typer(dispute_commands.outcomes, name="outcome")
+app.add_typer(correction_commands.corrections, name="correction")
+app.add_typer(sighting_commands.sightings, name="sighting")
+_named(export_commands.export, "export")
+app.add_typer(audit_commands.audit, name="audit")
 app.add_typer(token_commands.tokens, name="token")
 app.add_typer(collection_commands.collections, name="collection")
 app.add_typer(key_commands.keys, name="keys")

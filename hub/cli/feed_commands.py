@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hub.monitoring.exchange_state import FeedExchange
 
 feeds = typer.Typer(
-    help="See the feeds that are held, and thaw a frozen one.",
+    help="See the feeds that are held, try a line, and thaw a frozen feed.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -64,6 +64,25 @@ def _row(each: FeedExchange, names: dict[Any, str]) -> dict[str, Any]:
         "stale": each.stale,
         "held_by": dict(each.held_by),
     }
+
+
+@feeds.command("heartbeat")
+def heartbeat(
+    feed: Annotated[str, typer.Argument(metavar="FEED", help="An own feed, such as green.")],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write an entry that says nothing, to see whether it arrives."""
+    from hub.exchange.heartbeats import send_heartbeat
+    from hub.peers.feed_names import resolve_feed
+
+    with opened(home, signs=True) as node:
+        sent = send_heartbeat(node, resolve_feed(node, feed))
+    if as_json:
+        write_document({"feed": str(sent.feed), "seq": sent.seq, "hash": sent.hash})
+        return
+    say(f"Entry {sent.seq} of {sent.feed.audience} says nothing.")
+    hint("`tocsin feed list --json` shows in held_by who has confirmed it.")
 
 
 @feeds.command("thaw")

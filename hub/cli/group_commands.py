@@ -80,12 +80,17 @@ def remove(
 
     with opened(home, signs=True) as node:
         removed = resolve_peer(node, peer)
+        before = group_state(node, group).gid
         remove_member(node, group, removed)
         state = group_state(node, group)
     if as_json:
         write_document(state)
         return
-    say(f"{removed.name} is out of {group}; the group goes on in a new feed.")
+    if state.gid == before:
+        say(f"{removed.name} is out of {group} and reads nothing of it any more.")
+        hint("Nothing may be signed now; the group goes on in a new feed as soon as that is over.")
+    else:
+        say(f"{removed.name} is out of {group}; the group goes on in a new feed.")
     hint("What it has read it has: nothing can be fetched back.")
 
 

@@ -109,6 +109,9 @@ def revoke(
     if revoked.new_kid is not None:
         say(f"Key {revoked.new_kid} is used in its place, from now on and by every process.")
     _say_epochs(revoked.epochs)
+    if revoked.left_out:
+        names = ", ".join(name.partition("/")[2] for name in revoked.left_out)
+        hint(f"No room for the places of {names}: all that the key signed there is void.")
     hint("The worker tells every peer. What was on this machine may be in other hands too:")
     hint("make new tokens (`tocsin token revoke`), and rotate the other key.")
 

@@ -1,4 +1,4 @@
-"""``tocsin objects``, ``tocsin quarantine`` and ``tocsin why``: what this node holds, and why."""
+"""``tocsin objects`` and ``tocsin why``: what this node holds, and why."""
 
 from __future__ import annotations
 
@@ -7,23 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hub.cli.options import AsJson, Home, Origin, StixIdArgument, opened, resolve_origin
-from hub.cli.output import count, plain, say, show_facts, show_table, write_document
+from hub.cli.output import plain, say, show_facts, show_table, write_document
 from hub.cli.words import ObjectState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hub.exchange.object_listing import ListedObject, ShownObject
-    from hub.node import Node
-    from schemas.identifiers import NodeId
 
 objects = typer.Typer(
     help="List and show what this node holds.", no_args_is_help=True, rich_markup_mode=None
 )
-quarantine = typer.Typer(
-    help="Decide what waits for a person.", no_args_is_help=True, rich_markup_mode=None
-)
-StixIds = Annotated[list[str], typer.Argument(metavar="ID…")]
 
 
 @objects.command("list")
@@ -52,7 +46,7 @@ def list_all(
             stix_type=stix_type,
             limit=limit,
         )
-    _show_rows(rows, as_json=as_json)
+    show_rows(rows, as_json=as_json)
 
 
 @objects.command("show")
@@ -94,7 +88,8 @@ def _indented(content: object) -> list[str]:
     return json.dumps(content, indent=2, ensure_ascii=False).splitlines()
 
 
-def _show_rows(rows: Sequence[ListedObject], *, as_json: bool) -> None:
+def show_rows(rows: Sequence[ListedObject], *, as_json: bool) -> None:
+    """Show object versions as a table, or as JSON."""
     if as_json:
         write_document(rows)
         return
@@ -102,64 +97,6 @@ def _show_rows(rows: Sequence[ListedObject], *, as_json: bool) -> None:
         ("id", "type", "origin", "label", "state", "code"),
         [(row.id, row.type, row.origin_name, row.tlp, row.state, row.code) for row in rows],
     )
-
-
-@quarantine.command("list")
-def list_waiting(home: Home = None, as_json: AsJson = False) -> None:
-    """List what waits for a person."""
-    from hub.exchange.object_listing import list_objects
-
-    with opened(home) as node:
-        rows = list_objects(node, state="quarantined")
-    _show_rows(rows, as_json=as_json)
-
-
-@quarantine.command("accept")
-def accept(
-    stix_ids: StixIds, origin: Origin = None, home: Home = None, as_json: AsJson = False
-) -> None:
-    """Accept objects out of quarantine: readers see them from now on."""
-    from hub.exchange.object_listing import accept_quarantined
-
-    with opened(home) as node:
-        whose = resolve_origin(node, origin)
-        number = accept_quarantined(node, stix_ids, origin=whose)
-        rows = _rows_of(node, stix_ids, whose)
-    if as_json:
-        _show_rows(rows, as_json=True)
-    else:
-        say(f"Accepted {count(number, 'version')}; readers see them by their label.")
-
-
-@quarantine.command("reject")
-def reject(
-    stix_ids: StixIds,
-    reason: Annotated[str, typer.Option(metavar="R", help="For the audit.")],
-    origin: Origin = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Reject objects in quarantine: they stay stored, and unseen."""
-    from hub.exchange.object_listing import reject_quarantined
-
-    with opened(home) as node:
-        whose = resolve_origin(node, origin)
-        number = reject_quarantined(node, stix_ids, reason, origin=whose)
-        rows = _rows_of(node, stix_ids, whose)
-    if as_json:
-        _show_rows(rows, as_json=True)
-    else:
-        say(f"Rejected {count(number, 'version')}; no reader sees them.")
-
-
-def _rows_of(node: Node, stix_ids: Sequence[str], origin: NodeId | None) -> list[ListedObject]:
-    from hub.exchange.object_listing import show_object
-
-    return [
-        version.listed
-        for stix_id in stix_ids
-        for version in show_object(node, stix_id, origin=origin)
-    ]
 
 
 def why(
@@ -171,11 +108,15 @@ def why(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say whether a peer or token may have an object, and why."""
+    """Say whether a peer or token may have an object or a name's verdict, and why."""
     from hub.exchange.explain import explain_sharing
+    from hub.verdicts.explain_verdict import explain_to, is_about_verdict
 
     with opened(home) as node:
-        found = explain_sharing(node, stix_id, who, origin=resolve_origin(node, origin))
+        if origin is None and is_about_verdict(node, stix_id):
+            found = explain_to(node, stix_id, who)
+        else:
+            found = explain_sharing(node, stix_id, who, origin=resolve_origin(node, origin))
     if as_json:
         write_document(found)
         return

@@ -9,19 +9,16 @@ import typer
 
 from hub.cli.memory import settle_memory
 from hub.cli.options import AsJson, Home, PeerArgument, opened
-from hub.cli.output import FAILED, count, hint, say, show_facts, show_table, write_document
-from hub.cli.words import InboundMode, Label, Switch, Trust
+from hub.cli.output import FAILED, count, hint, plain, say, show_facts, show_table, write_document
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hub.node import Node
     from hub.peers.directory import PeerState
     from hub.storage.queries.peers import PeerRow
+    from hub.verdicts.outcomes import TypeReliability
     from schemas.errors import TocsinError
-
-PushSwitch = Annotated[
-    Switch | None,
-    typer.Option(help="Push own entries to it, where it cannot reach this node to pull."),
-]
 
 peers = typer.Typer(
     help="Pair with other nodes, and set what each may do.",
@@ -76,7 +73,7 @@ def list_all(home: Home = None, as_json: AsJson = False) -> None:
     with opened(home) as node:
         states = list_peer_states(node)
     if as_json:
-        write_document([_peer_document(state) for state in states])
+        write_document([peer_document(state) for state in states])
         return
     show_table(
         ("node id", "name", "trust", "verified", "state", "lag", "last error", "lacks", "note"),
@@ -101,106 +98,12 @@ def list_all(home: Home = None, as_json: AsJson = False) -> None:
 def show(peer: PeerArgument, home: Home = None, as_json: AsJson = False) -> None:
     """Show one peer with its fingerprint, voice code and dials."""
     from hub.peers.directory import peer_state, resolve_peer
+    from hub.verdicts.outcomes import reliability_of_peer
 
     with opened(home) as node:
-        state = peer_state(node, resolve_peer(node, peer))
-    _show_peer(state, as_json=as_json)
-
-
-@peers.command("set")
-def set_(
-    peer: PeerArgument,
-    trust: Annotated[Trust | None, typer.Option(help="Fills the dials below.")] = None,
-    verified: Annotated[
-        bool | None,
-        typer.Option("--verified/--not-verified", help="The eight words were compared."),
-    ] = None,
-    inbound: Annotated[
-        InboundMode | None, typer.Option(help="What becomes of what it sends.")
-    ] = None,
-    cap: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=0, max=100, help="The highest confidence its word lends."),
-    ] = None,
-    outbound: Annotated[
-        Label | None,
-        typer.Option(case_sensitive=False, help="The strictest label that goes out to it."),
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Objects taken from it in a day.")
-    ] = None,
-    authority: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="zone:Z|prefix:P",
-            help="Where its statements count more; may be repeated. `none` takes all away.",
-        ),
-    ] = None,
-    relay: Annotated[
-        Switch | None, typer.Option(help="Whether this node passes on what that peer wrote.")
-    ] = None,
-    push: PushSwitch = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Change what you let a peer do."""
-    from hub.peers.directory import peer_state, resolve_peer
-    from hub.peers.trust import PeerChanges, set_peer
-
-    changes = PeerChanges(
-        trust=trust and trust.value,
-        verified=verified,
-        inbound=inbound and inbound.value,
-        cap=cap,
-        outbound=outbound and outbound.value,
-        limit=limit,
-        authority=_read_authority(authority),
-        relay=None if relay is None else relay is Switch.ON,
-        push=None if push is None else push is Switch.ON,
-    )
-    if changes == PeerChanges():
-        raise typer.BadParameter("say what to change, such as --verified --trust member")
-    with opened(home) as node:
-        change = set_peer(node, resolve_peer(node, peer), changes)
-        state = peer_state(node, change.after)
-    if as_json:
-        write_document(_peer_document(state) | {"sentences": change.sentences})
-    else:
-        say(*(change.sentences or ("Nothing changed.",)))
-
-
-def _read_authority(scopes: list[str] | None) -> tuple[str, ...] | None:
-    if not scopes:
-        return None
-    return () if scopes == ["none"] else tuple(scopes)
-
-
-@peers.command("suspend")
-def suspend(peer: PeerArgument, home: Home = None, as_json: AsJson = False) -> None:
-    """Make a peer a stranger at once."""
-    from hub.peers.directory import peer_state, resolve_peer
-    from hub.peers.suspend import suspend_peer
-
-    with opened(home) as node:
-        state = peer_state(node, suspend_peer(node, resolve_peer(node, peer)))
-    if as_json:
-        write_document(_peer_document(state))
-    else:
-        say(f"{state.name} is a stranger now: it reads nothing here, nothing is pulled from it.")
-
-
-@peers.command("resume")
-def resume(peer: PeerArgument, home: Home = None, as_json: AsJson = False) -> None:
-    """Resume the relation with a suspended peer."""
-    from hub.peers.directory import peer_state, resolve_peer
-    from hub.peers.suspend import resume_peer
-
-    with opened(home) as node:
-        state = peer_state(node, resume_peer(node, resolve_peer(node, peer)))
-    if as_json:
-        write_document(_peer_document(state))
-    else:
-        say(f"{state.name} is back, at trust '{state.effective_trust}' as before.")
+        found = resolve_peer(node, peer)
+        state, reliable = peer_state(node, found), reliability_of_peer(node, found)
+    _show_peer(state, reliable, as_json=as_json)
 
 
 def pull(
@@ -276,21 +179,25 @@ def _note(state: PeerState) -> str | None:
     return ", ".join(words) or None
 
 
-def _peer_document(state: PeerState) -> dict[str, Any]:
-    from hub.cli.output import plain
-
+def peer_document(state: PeerState) -> dict[str, Any]:
+    """Return a peer as ``--json`` shows it, dials and exchange beside the rest."""
     document: dict[str, Any] = plain(state)
     dials: dict[str, Any] = document.pop("dials")
     exchange: dict[str, Any] = document.pop("exchange")
     return document | dials | exchange
 
 
-def _show_peer(state: PeerState, *, as_json: bool) -> None:
-    document = _peer_document(state)
+def _show_peer(state: PeerState, reliable: Sequence[TypeReliability], *, as_json: bool) -> None:
+    document = peer_document(state)
     if as_json:
-        write_document(document)
+        write_document(document | {"reliability": plain(reliable)})
         return
     show_facts({name.replace("_", " "): value for name, value in document.items()})
+    for each in reliable:
+        say(
+            f"Reliability for {each.type}: {each.reliability:.2f} ({each.confirmed} confirmed, "
+            f"{each.false_positives} false; prior {each.alpha:g} to {each.beta:g})."
+        )
     if state.trust != state.effective_trust:
         say(f"Its trust counts as '{state.effective_trust}': see 'verified' and 'state'.")
     if state.failures:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -24,6 +21,7 @@ from hub.cli.output import (
     show_table,
     write_document,
 )
+from hub.cli.progress import progressing
 from hub.cli.publish_input import ReadFile, read_drafts
 from hub.cli.words import FileFormat, Urgency
 
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
 
 POLICY_CODES: Final = frozenset({"E_REF_LEAK", "E_LABEL_STRICTER", "E_LABEL_LIVE", "E_WITHDRAWN"})
 """Codes of single objects that policy refused; the others say that an object is broken."""
-LONG: Final = 500
-"""From this many objects on a progress bar is worth its line."""
 MOST_IDS: Final = 1_000
 SHOWN_LINES: Final = 5
 LISTED_LINES: Final = 100
@@ -78,7 +74,7 @@ def publish(
         label = Tlp.read(tlp.value)
         recipients = tuple(resolve_peer(node, peer) for peer in to or ())
         found = read_drafts(node, data, file_format, label, for_names)
-        with _progress(len(found.drafts), as_json=as_json) as progress:
+        with progressing("Publishing", len(found.drafts), quiet=as_json) as progress:
             request = PublishRequest(
                 drafts=found.drafts,
                 tlp=label,
@@ -121,20 +117,6 @@ def exit_code(outcome: PublishOutcome) -> int:
         return DONE
     by_policy = all(refused.code in POLICY_CODES for refused in outcome.refused)
     return REFUSED if outcome.refused and by_policy else FAILED
-
-
-@contextmanager
-def _progress(total: int, *, as_json: bool) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a person's terminal when there is enough to wait for."""
-    if as_json or total < LONG or not sys.stderr.isatty():
-        yield lambda _count: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Publishing", total=total)
-        yield lambda number: bar.advance(task, number)
 
 
 def _document(outcome: PublishOutcome, found: ReadFile, *, dry_run: bool) -> dict[str, Any]:

@@ -169,9 +169,9 @@ def _tell_erased(done: ErasedEverywhere | ErasedHere) -> None:
     for feed, seq, _, kind in done.entries:
         say(f"{kind} is entry {seq} of {feed.split('/')[1]}.")
         if kind == "restrict":
-            hint("The first entry of a feed cannot be erased; peers hide it and keep its bytes.")
+            hint("What cannot be erased by its place is named; release 0.1 hides it, bytes kept.")
     for feed in done.unreached:
-        hint(f"{feed} is closed: nothing more can be said in it.")
+        hint(f"{feed} takes no more entries: it is served up to there, and the others are told.")
     _tell_left_out(done.left_out)
     _tell_receipts(done.receipts)
 

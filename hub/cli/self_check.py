@@ -33,6 +33,7 @@ from hub.node import Clock, Node
 from hub.peers.admit import is_reading
 from hub.peers.key_custody import ONLINE_USES, waiting_file
 from hub.peers.known_nodes import pinned
+from hub.peers.last_good_room import has_room_for_revocation
 from hub.peers.may_sign import remedy_of_hold, standing_of_signing
 from hub.peers.own_document import untold_peers
 from hub.peers.root_files import CURRENT, NEXT, RootFiles
@@ -169,6 +170,7 @@ def _check_document(node: Node, now: datetime) -> Iterator[Finding]:
     with node.database.read() as tx:
         document = pinned(tx, node.node_id).newest
         untold = len(untold_peers(tx, node))
+        has_room = has_room_for_revocation(tx, node, now)
     held = {"entry": node.keys.entry.kid, "http": node.keys.http.kid}
     for use in ONLINE_USES:
         if waiting_file(node.settings.home, use).exists():
@@ -200,6 +202,13 @@ def _check_document(node: Node, now: datetime) -> Iterator[Finding]:
         )
     else:
         yield Finding("node document", "ok", f"version {document.version}, good for {left} days")
+    if not has_room:
+        yield Finding(
+            "node document",
+            "warn",
+            "were the entry key stolen, its revocation would have room for few more feeds",
+            "Run `tocsin keys rotate-entry`: a new key has signed in no closed feed.",
+        )
     if not document.base.startswith("https://"):
         yield Finding(
             "base URL",

@@ -133,6 +133,7 @@ class ObjectState(StrEnum):
     WITHHELD = "withheld"
     ERASED = "erased"
     EXERCISE = "exercise"
+    SUSPENDED = "suspended"
     LOCAL = "local"
     QUEUED = "queued"
 
@@ -146,3 +147,36 @@ NAME_STANDINGS = {
     "unanswered": "nobody answered",
 }
 """A ``NameStanding`` in words (PROTOCOL 4.5)."""
+
+
+class GuardGrade(StrEnum):
+    """How strongly a name is protected from being blocked."""
+
+    REFUSE = "refuse"
+    HOLD = "hold"
+    WARN = "warn"
+
+
+class Audience(StrEnum):
+    """Who observes what an export blocks."""
+
+    ORGANISATION = "organisation"
+    CONSTITUENTS = "constituents"
+    PUBLIC = "public"
+
+
+class OpinionWord(StrEnum):
+    """How far somebody agrees (STIX 2.1 §4.13)."""
+
+    STRONGLY_DISAGREE = "strongly-disagree"
+    DISAGREE = "disagree"
+    NEUTRAL = "neutral"
+    AGREE = "agree"
+    STRONGLY_AGREE = "strongly-agree"
+
+
+class OutcomeWord(StrEnum):
+    """What turned out about an object."""
+
+    CONFIRMED = "confirmed"
+    FALSE_POSITIVE = "false-positive"

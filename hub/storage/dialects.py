@@ -42,6 +42,16 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else from_micros(value)
 
 
+def write_column(value: Any) -> bytes:
+    """Write a small JSON value of our own as the columns hold it."""
+    return orjson.dumps(value)
+
+
+def read_column(stored: bytes) -> Any:
+    """Read a small JSON value that ``write_column`` wrote: never a peer's bytes."""
+    return orjson.loads(stored)
+
+
 class Json(TypeDecorator[Any]):
     """A small JSON value of our own writing, kept as compact bytes."""
 
@@ -51,9 +61,9 @@ class Json(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
         """Store compact JSON."""
         del dialect
-        return None if value is None else orjson.dumps(value)
+        return None if value is None else write_column(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         """Return the value; it is our own bytes from our own database, not a peer's."""
         del dialect
-        return None if value is None else orjson.loads(value)
+        return None if value is None else read_column(value)

@@ -32,7 +32,7 @@ def upgrade(database: Database) -> None:
     """Apply the missing migrations; two processes at once are safe."""
     if revision_of(database) == newest_revision():
         return
-    with database.write() as tx:
+    with database.write(rebuilds=True) as tx:
         # The writers' lock keeps a second process out until the first has committed.
         command.upgrade(_config(tx.connection), "head")
 

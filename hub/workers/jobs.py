@@ -38,6 +38,8 @@ from hub.peers.tell import GOSSIP
 from hub.peers.wake import wake_peer
 from hub.storage.queries.jobs import Job, claim_jobs, finish_job, request_job
 from hub.storage.queries.peers import PeerRow, find_peer
+from hub.verdicts.fuse import refresh_verdicts
+from hub.verdicts.marks import VERDICTS
 from schemas.errors import TocsinError
 from schemas.identifiers import NodeId
 
@@ -207,6 +209,14 @@ def _run_ack(turn: Turn) -> JobEnd:
     return JobEnd(None)
 
 
+def _run_verdicts(turn: Turn) -> JobEnd:
+    while not (made := refresh_verdicts(turn.node)).is_finished:
+        if turn.is_stopping():
+            return JobEnd(timedelta(0))
+    due = made.due_at
+    return JobEnd(None if due is None else max(due - turn.node.now(), timedelta(0)))
+
+
 RUNNERS: Mapping[str, Callable[[Turn], JobEnd]] = MappingProxyType(
     {
         PULL: _run_pull,
@@ -218,6 +228,7 @@ RUNNERS: Mapping[str, Callable[[Turn], JobEnd]] = MappingProxyType(
         NAMES: _run_names,
         TELL: _run_tell,
         ACK: _run_ack,
+        VERDICTS: _run_verdicts,
     }
 )
 """What is done in a job of each kind."""

@@ -19,7 +19,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
@@ -32,14 +32,18 @@ from hub.peers.push import PUSH
 from hub.peers.self_check import SELF_CHECK, begin_self_check
 from hub.peers.tell import GOSSIP
 from hub.storage.queries.jobs import Job, claim_jobs, next_due, renew_leases
+from hub.verdicts.marks import VERDICTS
 from hub.workers.jobs import KINDS, LEASE, NAMES, PUBLISH, PULL, WAKE, run_job
 from hub.workers.lanes import SLICE_SECONDS, SLOW_AFTER_SECONDS, Lane, Room
 from hub.workers.schedule import plan_work
 from schemas.errors import TocsinError
 
 LANES: Mapping[str, int] = MappingProxyType(
-    {SELF_CHECK: 1, PULL: 8, WAKE: 4, PUSH: 4, GOSSIP: 2, PUBLISH: 1, NAMES: 1, TELL: 4, ACK: 2}
-)
+    {
+        SELF_CHECK: 1, PULL: 8, WAKE: 4, PUSH: 4, GOSSIP: 2, PUBLISH: 1, NAMES: 1, TELL: 4, ACK: 2,
+        VERDICTS: 1,
+    }
+)  # fmt: skip
 """How many jobs of a kind run at once in this process."""
 SLOW_LANES: Mapping[str, int] = MappingProxyType({PULL: 4, PUSH: 2})
 """How many slow ones run beside them."""
@@ -83,6 +87,7 @@ class Worker:
         self._jitter = jitter
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._planning: Future[None] | None = None
 
     def start(self) -> None:
         """Begin to work in a thread of its own."""
@@ -97,7 +102,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until ``stop`` is called from another thread."""
-        threads = sum(lane.threads for lane in self._lanes.values())
+        threads = 1 + sum(lane.threads for lane in self._lanes.values())
         pool = ThreadPoolExecutor(threads, thread_name_prefix="tocsin-job")
         # A clock that only decides when to look is not the node's clock.
         look = Look(self._node)
@@ -110,7 +115,7 @@ class Worker:
                     if not has_begun:
                         begin_self_check(self._node)
                         has_begun = True
-                    self._plan_when_due(look)
+                    self._plan_when_due(look, pool)
                     if look.is_worthwhile(self._node.now()):
                         look.due = self._start_due(pool, http)
                 except TocsinError as error:
@@ -120,11 +125,15 @@ class Worker:
                 asked.clear()
             self._finish(pool)
 
-    def _plan_when_due(self, look: Look) -> None:
-        if look.is_time_to_plan():
-            self._renew()
-            plan_work(self._node)
+    def _plan_when_due(self, look: Look, pool: ThreadPoolExecutor) -> None:
+        """Plan beside the jobs: with many peers it takes long, and what is asked for waits not."""
+        if self._planning is not None and self._planning.done():
+            planning, self._planning = self._planning, None
+            planning.result()  # where it failed it is tried again
             look.planned()
+        if self._planning is None and look.is_time_to_plan():
+            self._renew()
+            self._planning = pool.submit(plan_work, self._node)
 
     def _start_due(self, pool: ThreadPoolExecutor, http: GuardedHttp) -> datetime | None:
         """Claim what is due and fits into the lanes; return when to look again by the clock."""

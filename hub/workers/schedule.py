@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from hub.audit.heads import keep_head
+from hub.exchange.heartbeats import send_due_heartbeats
 from hub.exchange.own_feeds import ENDED, refresh_head
 from hub.exchange.relaying_again import relay_again
 from hub.exchange.releases import honour_releases
 from hub.monitoring.watch import watch_exchange
 from hub.node import Node
 from hub.peers.admit import is_reading
+from hub.peers.groups import finish_removals
 from hub.peers.own_document import TELL, untold_peers
 from hub.peers.push import PUSH, has_news
 from hub.peers.rotate_keys import turn_keys
@@ -21,7 +24,11 @@ from hub.storage.queries.feeds import FeedRow, list_feeds
 from hub.storage.queries.jobs import request_job, subjects_with_job
 from hub.storage.queries.peers import list_peers
 from hub.storage.transaction import Transaction
+from hub.verdicts.fuse import is_verdict_due
+from hub.verdicts.marks import VERDICTS
+from hub.verdicts.sightings import tell_sightings
 from hub.workers.jobs import NAMES, PULL
+from schemas.identifiers import NodeId
 
 HEAD_AGE = timedelta(hours=5)
 """Heads are signed anew at least every six hours (PROTOCOL 2.5); this leaves an hour."""
@@ -32,8 +39,12 @@ def plan_work(node: Node) -> None:
     now = node.now()
     watch_exchange(node)
     turn_keys(node)
+    finish_removals(node)
     relay_again(node)
     honour_releases(node)
+    keep_head(node)
+    send_due_heartbeats(node)
+    tell_sightings(node)
     with node.database.read() as tx:
         nothing_to_do = not _missing_jobs(tx, node) and not _old_heads(tx, now)
     if nothing_to_do:
@@ -52,7 +63,9 @@ def _missing_jobs(tx: Transaction, node: Node) -> list[tuple[str, str]]:
     wanted = [(kind, peer.node_id) for kind in kinds for peer in peers]
     wanted += [(TELL, peer.node_id) for peer in untold_peers(tx, node)]
     wanted += [(PUSH, peer.node_id) for peer in peers if peer.push_on and has_news(tx, peer)]
-    planned = {kind: subjects_with_job(tx, kind) for kind in (*kinds, TELL, PUSH)}
+    if is_verdict_due(tx, node.now()):
+        wanted.append((VERDICTS, NodeId("")))  # one job of the whole node
+    planned = {kind: subjects_with_job(tx, kind) for kind in (*kinds, TELL, PUSH, VERDICTS)}
     return [(kind, subject) for kind, subject in wanted if subject not in planned[kind]]
 
 

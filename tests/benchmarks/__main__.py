@@ -17,12 +17,14 @@ from rich.table import Table
 from tests.benchmarks.backfill import measure_backfill
 from tests.benchmarks.exchange import measure_exchange
 from tests.benchmarks.figures import Figure
+from tests.benchmarks.guards import measure_guards
 from tests.benchmarks.taxii import compare
+from tests.benchmarks.verdicts import CLAIMS, measure_verdicts
 from tests.benchmarks.wakeup import measure_wakeup
 from tests.benchmarks.weight import measure_weight
 from tests.benchmarks.wire import measure_wire
 
-PARTS = ["taxii", "exchange", "backfill", "wakeup", "wire", "weight"]
+PARTS = ["taxii", "exchange", "backfill", "wakeup", "wire", "weight", "guards", "verdicts"]
 TAXII_OBJECTS = 5_000
 BACKFILL_OBJECTS = 20_000
 """What issue 4 asks of is 200,000: ``--only backfill --objects 200000``, minutes."""
@@ -38,6 +40,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, help="one of the parts")
     parser.add_argument("--names", type=int, default=10_000, help="names to publish and pull")
     parser.add_argument("--times", type=int, default=40, help="wake-ups to wait for")
+    parser.add_argument("--on", choices=["sqlite", "postgresql", "both"], default="both")
     options = parser.parse_args()
     console = Console(highlight=False, width=150)
     wanted = [options.only] if options.only else PARTS
@@ -60,6 +63,11 @@ def main() -> None:
             console.print(measure_wire(home / "wire"))
         if "weight" in wanted:
             figures += measure_weight(home)
+        if "verdicts" in wanted:
+            count = options.objects or CLAIMS
+            console.print(measure_verdicts(home / "verdicts", count, on=options.on))
+        if "guards" in wanted:
+            figures += measure_guards(home)
     table = Table("what", "figure", "beside", "ratio", box=None, header_style="bold")
     for figure in figures:
         table.add_row(figure.what, figure.value, figure.beside, figure.ratio)

@@ -6,6 +6,7 @@ that what is refused is refused for the one thing that the test made wrong.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -119,7 +120,8 @@ def introduce(
     with node.database.write() as tx:
         if not documents_of(tx, node_id):
             for version, dsse in enumerate(documents, 1):
-                store_document(tx, StoredDocument(node_id, version, "", dsse), node.now())
+                digest = hashlib.sha256(dsse).hexdigest()
+                store_document(tx, StoredDocument(node_id, version, digest, dsse), node.now())
         members: dict[str, Any] = {"verified": True, "state": "active"} | row
         store_peer(
             tx,

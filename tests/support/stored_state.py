@@ -6,17 +6,23 @@ defect there does not hide itself.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
+from hub.exchange.collection_kinds import ORIGINALS_ID
 from hub.node import Node
 from schemas.identifiers import ZERO_HASH
 from schemas.signed_envelope import ENTRY_TYPE, HEAD_TYPE, SignedEnvelope, read_envelope
 
 Rows = list[dict[str, Any]]
+_OF_ORIGINALS = (
+    "JOIN views USING (view_id) JOIN collections USING (collection_id)"
+    " WHERE kind IN ('originals', 'selection')"
+)
 
 
 def rows_of(node: Node, statement: str) -> Rows:
@@ -55,6 +61,7 @@ def check_invariants(node: Node) -> None:
     for entry in entries:
         _check_objects(entry, carried, objects)
     _check_views(node, objects)
+    _check_closure(node, objects)
     _check_counts(node, feeds, carried)
 
 
@@ -119,7 +126,7 @@ def _check_objects(
 
 def _check_views(node: Node, objects: Mapping[int, Any]) -> None:
     """A view shows accepted objects alone, and its clock is not behind its rows."""
-    shown = rows_of(node, "SELECT * FROM view_rows")
+    shown = rows_of(node, f"SELECT * FROM view_rows {_OF_ORIGINALS}")
     clocks = {row["view_id"]: row["last_added"] for row in rows_of(node, "SELECT * FROM views")}
     for row in shown:
         assert objects[row["object_row"]]["state"] == "accepted"
@@ -129,10 +136,45 @@ def _check_views(node: Node, objects: Mapping[int, Any]) -> None:
     assert visible <= ready
     # Of two origins' claims to one id a view shows the stronger one (docs/adr/0005).
     shown_of_others = {(objects[row]["stix_id"], objects[row]["origin"]) for row in visible}
+    ids = {objects[row]["stix_id"] for row in visible}
     for row in ready - visible:
         stix_id, origin = objects[row]["stix_id"], objects[row]["origin"]
         others = {other for found, other in shown_of_others if found == stix_id} - {origin}
-        assert others, f"an accepted object that no view shows: {stix_id}"
+        waits = not _references_in(bytes(objects[row]["content"])) <= ids
+        assert others or waits, f"an accepted object that no view shows: {stix_id}"
+
+
+def _check_closure(node: Node, objects: Mapping[int, Any]) -> None:
+    """What a view shows refers to nothing that ``originals`` hides there (THREATS 2.11)."""
+    places = rows_of(node, f"SELECT * FROM view_rows {_OF_ORIGINALS}")
+    shown: dict[tuple[int, str], set[str]] = {}
+    for row in places:
+        if row["collection_id"] == ORIGINALS_ID:
+            key = row["ceiling"], row["organisation_id"]
+            shown.setdefault(key, set()).add(objects[row["object_row"]]["stix_id"])
+    public = {
+        identity
+        for row in rows_of(node, "SELECT dsse FROM node_documents")
+        for identity in _payload_of(row["dsse"])["identities"]
+    }
+    for row in places:
+        found = objects[row["object_row"]]
+        refs = _references_in(bytes(found["content"])) - public
+        there = shown.get((row["ceiling"], row["organisation_id"]), set())
+        assert refs <= there, f"{found['stix_id']} refers to {refs - there}, out of its view"
+
+
+def _references_in(content: bytes) -> set[str]:
+    """The ids in an object's properties of references, its markings excepted."""
+    value = json.loads(content or b"{}")
+    refs = [value[name] for name in value if name.endswith("_ref")]
+    lists = [value[name] for name in value if name.endswith("_refs")]
+    found = {ref for many in lists for ref in many} | set(refs)
+    return {ref for ref in found if not ref.startswith("marking-definition--")}
+
+
+def _payload_of(dsse: bytes) -> Any:
+    return json.loads(base64.b64decode(json.loads(bytes(dsse))["payload"]))
 
 
 def _check_counts(node: Node, feeds: Rows, carried: set[tuple[int, int, int]]) -> None:

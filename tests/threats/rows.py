@@ -13,10 +13,6 @@ CLASSES: Final = range(1, 18)
 
 LATER_ROWS: Final[Mapping[int, str]] = MappingProxyType(
     {
-        18: "issue 5: re-authored copies are found by the lineage of verdicts",
-        38: "issue 5: guards before anything can block",
-        39: "issue 5: fusion, corroboration by lineages",
-        40: "issue 5: fusion, disputes",
         41: "issue 6: zone files and RPZ are not written yet",
         42: "the web interface, which is not there yet",
         44: "the web interface, which is not there yet",
@@ -25,8 +21,4 @@ LATER_ROWS: Final[Mapping[int, str]] = MappingProxyType(
     }
 )
 """Row 43 is shown for logs; cells of CSV come with issue 6."""
-LATER_CLASSES: Final[Mapping[int, str]] = MappingProxyType(
-    {
-        15: "issue 5: suspending a peer withdraws its claims from every view and export",
-    }
-)
+LATER_CLASSES: Final[Mapping[int, str]] = MappingProxyType({})

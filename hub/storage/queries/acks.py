@@ -176,6 +176,17 @@ def recalls_of(tx: Transaction, stix_id: str) -> list[Recall]:
     ]
 
 
+def recalled_since(tx: Transaction, did: str) -> dict[str, datetime]:
+    """Map each object to which own entries did this to when the last one did."""
+    rows = tx.connection.execute(
+        sa.select(RECALLS.c.stix_id, RECALLS.c.at).where(RECALLS.c.did == did)
+    )
+    found: dict[str, datetime] = {}
+    for row in rows:
+        found[row.stix_id] = max(row.at, found.get(row.stix_id, row.at))
+    return found
+
+
 def entries_at(
     tx: Transaction, places: Iterable[tuple[int, int]]
 ) -> dict[tuple[int, int], tuple[str, str]]:

@@ -69,6 +69,16 @@ def places_at(tx: Transaction, feed_row: int, seqs: Iterable[int]) -> list[HeldP
     return found
 
 
+def places_since(tx: Transaction, feed_row: int, seq: int) -> list[HeldPlace]:
+    """List the entries of a feed from a place on, in their order."""
+    rows = tx.connection.execute(
+        sa.select(ENTRIES.c.seq, ENTRIES.c.hash, ENTRIES.c.kind, ENTRIES.c.state)
+        .where(ENTRIES.c.feed_row == feed_row, ENTRIES.c.seq >= seq)
+        .order_by(ENTRIES.c.seq)
+    )
+    return [HeldPlace(r.seq, EntryHash(r.hash), r.kind, r.state) for r in rows]
+
+
 def replace_by_stubs(tx: Transaction, feed_row: int, records: Mapping[int, bytes]) -> None:
     """Store stubs, by seq, in the place of entries; the bytes of these are gone."""
     if not records:

@@ -71,6 +71,14 @@ class EntryRow:
     record: bytes
     sender: NodeId | None
     received_at: datetime
+    # What a claim that it carried needs to know of it; None where it was stored by release 0.2.
+    src: Sequence[str] | None = None
+    pap: int | None = None
+    attribution: str | None = None
+
+
+# Built once: nearly every use-case asks it, and building it takes longer than the look-up.
+_FIND_FEED = sa.select(FEEDS).where(FEEDS.c.feed == sa.bindparam("name"))
 
 
 def _feed(row: sa.Row[tuple[object, ...]]) -> FeedRow:
@@ -82,7 +90,7 @@ def _feed(row: sa.Row[tuple[object, ...]]) -> FeedRow:
 
 def find_feed(tx: Transaction, feed: FeedName) -> FeedRow | None:
     """Find a feed by its name."""
-    row = tx.connection.execute(sa.select(FEEDS).where(FEEDS.c.feed == str(feed))).one_or_none()
+    row = tx.connection.execute(_FIND_FEED, {"name": str(feed)}).one_or_none()
     return None if row is None else _feed(row)
 
 

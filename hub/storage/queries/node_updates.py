@@ -122,6 +122,12 @@ def told_version(tx: Transaction, node_id: NodeId) -> int:
     return PAIRED_WITH if found is None else int(found)
 
 
+def told_versions(tx: Transaction) -> dict[str, int]:
+    """Tell the same of all peers that were told since they paired."""
+    rows = tx.connection.execute(sa.select(TOLD_DOCUMENTS.c.node_id, TOLD_DOCUMENTS.c.version))
+    return {row.node_id: int(row.version) for row in rows}
+
+
 def note_told(tx: Transaction, node_id: NodeId, version: int, at: datetime) -> None:
     """Note up to which version a peer holds our documents."""
     table = TOLD_DOCUMENTS

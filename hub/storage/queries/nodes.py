@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from hub.storage.tables.nodes import NODE_DOCUMENTS, ORGANISATIONS, OWN_NODE
+from hub.storage.tables.peers import PEERS
 from hub.storage.transaction import Transaction
 from schemas.identifiers import NodeId, StixId
 
 
 @dataclass(frozen=True, slots=True)
 class OwnNode:
-    """What this node is, beside its documents."""
+    """What this node is, beside its documents.
+
+    Args:
+        cursor_key: authenticates the cursors of its pages; no other key turns it.
+    """
 
     node_id: NodeId
     identity: StixId
@@ -22,6 +27,7 @@ class OwnNode:
     green_relay: str
     demo: bool
     created_at: datetime
+    cursor_key: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +46,9 @@ def find_own_node(tx: Transaction) -> OwnNode | None:
     if row is None:
         return None
     return OwnNode(
-        row.node_id, row.identity, tuple(row.roles), row.green_relay, row.demo, row.created_at
-    )
+        row.node_id, row.identity, tuple(row.roles), row.green_relay, row.demo, row.created_at,
+        bytes(row.cursor_key),
+    )  # fmt: skip
 
 
 def store_own_node(tx: Transaction, own: OwnNode) -> None:
@@ -54,6 +61,7 @@ def store_own_node(tx: Transaction, own: OwnNode) -> None:
             green_relay=own.green_relay,
             demo=own.demo,
             created_at=own.created_at,
+            cursor_key=own.cursor_key,
         )
     )
 
@@ -71,14 +79,34 @@ def store_document(tx: Transaction, document: StoredDocument, at: datetime) -> N
     )
 
 
+# Built once: nearly every use-case asks it, and building it takes longer than the look-up.
+_DOCUMENTS_OF = (
+    sa.select(NODE_DOCUMENTS)
+    .where(NODE_DOCUMENTS.c.node_id == sa.bindparam("of"))
+    .order_by(NODE_DOCUMENTS.c.version)
+)
+
+
 def documents_of(tx: Transaction, node_id: NodeId) -> tuple[StoredDocument, ...]:
     """List a node's documents, version 1 first."""
-    rows = tx.connection.execute(
-        sa.select(NODE_DOCUMENTS)
-        .where(NODE_DOCUMENTS.c.node_id == node_id)
-        .order_by(NODE_DOCUMENTS.c.version)
-    )
+    rows = tx.connection.execute(_DOCUMENTS_OF, {"of": node_id})
     return tuple(StoredDocument(r.node_id, r.version, r.hash, bytes(r.dsse)) for r in rows)
+
+
+_NEWEST_HASHES = (
+    sa.select(NODE_DOCUMENTS.c.node_id, NODE_DOCUMENTS.c.hash)
+    .where(
+        NODE_DOCUMENTS.c.node_id.in_(sa.select(PEERS.c.node_id))
+        | (NODE_DOCUMENTS.c.node_id == sa.bindparam("own"))
+    )
+    .order_by(NODE_DOCUMENTS.c.version)
+)
+
+
+def newest_document_hashes(tx: Transaction, own: NodeId) -> dict[NodeId, str]:
+    """Tell the hashes of the newest documents of all peers and of this node, in one statement."""
+    rows = tx.connection.execute(_NEWEST_HASHES, {"own": own})
+    return {NodeId(row.node_id): row.hash for row in rows}
 
 
 def ensure_organisation(tx: Transaction, organisation_id: str, name: str, at: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
@@ -41,11 +42,20 @@ class PeerRow:
     own_heads_at: datetime | None = None
     introduced: bool = False
     page_limit: int | None = None
+    types: tuple[str, ...] | None = None
+    suspended_at: datetime | None = None
+    suspended_row: int | None = None
+    sightings_since: datetime | None = None
+
+
+# Built once: nearly every use-case asks it, and building it takes longer than the look-up.
+_FIND_PEER = sa.select(PEERS).where(PEERS.c.node_id == sa.bindparam("of"))
 
 
 def _peer(row: sa.Row[tuple[object, ...]]) -> PeerRow:
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
     values["authority"] = tuple(values["authority"])
+    values["types"] = None if values["types"] is None else tuple(values["types"])
     return PeerRow(**values)
 
 
@@ -55,9 +65,21 @@ def list_peers(tx: Transaction) -> tuple[PeerRow, ...]:
     return tuple(_peer(row) for row in rows)
 
 
+def peers_among(tx: Transaction, node_ids: Collection[str]) -> dict[str, PeerRow]:
+    """Find those of some nodes that are peers."""
+    rows = tx.connection.execute(sa.select(PEERS).where(PEERS.c.node_id.in_(node_ids)))
+    return {row.node_id: _peer(row) for row in rows}
+
+
+def suspended_origins(tx: Transaction) -> frozenset[NodeId]:
+    """List the peers that are suspended: what they wrote is shown to nobody."""
+    rows = tx.connection.execute(sa.select(PEERS.c.node_id).where(PEERS.c.state == "suspended"))
+    return frozenset(rows.scalars())
+
+
 def find_peer(tx: Transaction, node_id: str) -> PeerRow | None:
     """Find a peer by its full node id."""
-    row = tx.connection.execute(sa.select(PEERS).where(PEERS.c.node_id == node_id)).one_or_none()
+    row = tx.connection.execute(_FIND_PEER, {"of": node_id}).one_or_none()
     return None if row is None else _peer(row)
 
 
@@ -65,6 +87,7 @@ def store_peer(tx: Transaction, peer: PeerRow) -> None:
     """Store a new peer."""
     values = {field.name: getattr(peer, field.name) for field in fields(peer)}
     values["authority"] = list(peer.authority)
+    values["types"] = None if peer.types is None else list(peer.types)
     tx.connection.execute(PEERS.insert().values(**values))
 
 

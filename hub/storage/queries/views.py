@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import repeat
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -29,6 +30,21 @@ _MOVE_CLOCK = (
     .where(VIEWS.c.view_id == sa.bindparam("of"))
     .values(last_added=sa.bindparam("last"), in_millisecond=sa.bindparam("held"))
 )
+_COPY_PLACES = VIEW_ROWS.insert().from_select(
+    ["view_id", "date_added", "object_row", "latest"],
+    sa.select(
+        sa.cast(sa.bindparam("to"), VIEW_ROWS.c.view_id.type),
+        VIEW_ROWS.c.date_added,
+        VIEW_ROWS.c.object_row,
+        VIEW_ROWS.c.latest,
+    ).where(
+        VIEW_ROWS.c.view_id == sa.bindparam("like"),
+        VIEW_ROWS.c.date_added.between(sa.bindparam("begin"), sa.bindparam("end")),
+    ),
+)
+_WORTH_COPYING: Final = 64
+"""So many places that are the same in several views go to the database once: they need not be
+handed over row by row, by far the most of what a place costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +131,25 @@ def add_rows_to_each(
     given: dict[int, list[int]] = {view_id: [] for view_id in shown}
     moved: list[dict[str, int]] = []
     places: list[tuple[int, int, int, bool]] = []
+    copies: list[dict[str, int]] = []
+    first: tuple[int, Sequence[int], list[int]] | None = None
     at = to_micros(now) + LEAD
     for view_id, last, held in clocks:
         rows = shown[view_id]
         dates, in_millisecond = next_dates(at, last, held, len(rows))
         given[view_id] = dates
-        places += zip(repeat(view_id, len(rows)), dates, rows, repeat(True, len(rows)), strict=True)
         moved.append({"of": view_id, "last": dates[-1], "held": in_millisecond})
+        if first is not None and first[2] == dates and first[1] == rows:
+            begin, end = dates[0], dates[-1]
+            copies.append({"to": view_id, "like": first[0], "begin": begin, "end": end})
+            continue
+        if first is None and len(rows) >= _WORTH_COPYING:
+            first = (view_id, rows, dates)
+        places += zip(repeat(view_id, len(rows)), dates, rows, repeat(True, len(rows)), strict=True)
     if moved:
         insert_rows(tx, VIEW_ROWS, ("view_id", "date_added", "object_row", "latest"), places)
+        for copy in copies:
+            tx.connection.execute(_COPY_PLACES, copy)
         tx.connection.execute(_MOVE_CLOCK, moved)
     return given
 

@@ -1,9 +1,11 @@
 """Every table of a node, by what it is about."""
 
 from hub.storage.tables import (
+    disputes,
     evidence,
     feeds,
     groups,
+    guards,
     hard_networks,
     keys,
     names,
@@ -13,15 +15,20 @@ from hub.storage.tables import (
     peers,
     readers,
     recall,
+    references,
+    sightings,
+    verdicts,
     vouching,
 )
 from hub.storage.tables.metadata import METADATA
 
 __all__ = [
     "METADATA",
+    "disputes",
     "evidence",
     "feeds",
     "groups",
+    "guards",
     "hard_networks",
     "keys",
     "names",
@@ -31,5 +38,8 @@ __all__ = [
     "peers",
     "readers",
     "recall",
+    "references",
+    "sightings",
+    "verdicts",
     "vouching",
 ]

@@ -13,7 +13,7 @@ from sqlalchemy import (
     text,
 )
 
-from hub.storage.dialects import Instant, RowId
+from hub.storage.dialects import Instant, Json, RowId
 from hub.storage.tables.metadata import METADATA
 
 FEEDS = Table(
@@ -56,6 +56,10 @@ ENTRIES = Table(
     Column("record", LargeBinary, nullable=False),  # the x-tocsin-entry object as it is served
     Column("sender", String(52)),  # None: ourselves
     Column("received_at", Instant, nullable=False),
+    # What claims need of it; None before release 0.3, and then read from ``record``.
+    Column("src", Json),
+    Column("pap", Integer),
+    Column("attribution", String),
     # Not unique: the hash of a stub is its sender's word (PROTOCOL 2.4).
     Index("ix_entries_hash", "hash"),
     Index(

@@ -14,6 +14,7 @@ OWN_NODE = Table(
     Column("green_relay", String, nullable=False),
     Column("demo", Boolean, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("cursor_key", LargeBinary, nullable=False),
 )
 
 NODE_DOCUMENTS = Table(

@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 from hub.storage.dialects import Instant, RowId
@@ -24,7 +25,7 @@ OBJECTS = Table(
     METADATA,
     Column("object_row", RowId, primary_key=True, autoincrement=False),
     Column("origin", String(52), nullable=False),
-    Column("stix_id", String, nullable=False, index=True),
+    Column("stix_id", String, nullable=False),
     Column("stix_type", String, nullable=False),
     Column("spec_version", String, nullable=False),
     Column("version", String, nullable=False),  # modified, else created, as the object says it
@@ -33,7 +34,7 @@ OBJECTS = Table(
     Column("machine", Boolean, nullable=False),
     Column("exercise", Boolean, nullable=False),
     Column("strength", Integer, nullable=False),
-    Column("state", String, nullable=False),  # accepted quarantined rejected withdrawn
+    Column("state", String, nullable=False),  # accepted quarantined rejected withdrawn …
     Column("code", String),
     Column("revoked", Boolean, nullable=False),
     Column("idn", String),  # the name that proves the id (PROTOCOL 2.4)
@@ -45,9 +46,17 @@ OBJECTS = Table(
     Column("exported_at", Instant),
     Column("acked_at", Instant),
     Column("released_tlp", Integer),  # the label that its origin's release gave it since
-    UniqueConstraint("origin", "stix_id", "version"),
+    # The id first: it is what is looked for, and one index of random ids is enough to write.
+    UniqueConstraint("stix_id", "origin", "version"),
     Index("ix_objects_origin_name_key", "origin", "name_key"),
     Index("ix_objects_state_origin", "state", "origin"),
+    # Disputes are found among millions of claims (``queries.disputes``).
+    Index(
+        "ix_objects_opinions",
+        "object_row",
+        sqlite_where=text("stix_type = 'opinion'"),
+        postgresql_where=text("stix_type = 'opinion'"),
+    ),
 )
 
 CARRIED = Table(

@@ -1,6 +1,16 @@
 """Work to be done and what was done: jobs and the audit."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 from hub.storage.dialects import Instant, Json, RowId
 from hub.storage.tables.metadata import METADATA
@@ -29,4 +39,20 @@ AUDIT_EVENTS = Table(
     Column("actor", String, nullable=False),
     Column("code", String, nullable=False),
     Column("params", Json, nullable=False),
+    # None once who did it and what people wrote were erased (``hub.audit.erase``).
+    Column("salt", LargeBinary(16)),
+)
+
+AUDIT_CHAIN = Table(
+    "audit_chain",
+    METADATA,
+    Column("seq", RowId, primary_key=True, autoincrement=False),
+    Column(
+        "event_row", RowId, ForeignKey("audit_events.event_row"), nullable=False, unique=True
+    ),
+    Column("at", Instant, nullable=False),
+    Column("code", String, nullable=False),
+    Column("facts", LargeBinary(32), nullable=False),
+    Column("personal", LargeBinary(32), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False),
 )

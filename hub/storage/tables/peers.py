@@ -1,6 +1,6 @@
 """Relations with other nodes."""
 
-from sqlalchemy import Boolean, Column, Integer, String, Table, false
+from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, false
 
 from hub.storage.dialects import Instant, Json
 from hub.storage.tables.metadata import METADATA
@@ -34,6 +34,10 @@ PEERS = Table(
     # Two vouchers and a person introduced it: it may be a member without the eight words.
     Column("introduced", Boolean, nullable=False, server_default=false()),
     Column("page_limit", Integer),  # what its line bore last; None: a whole page
+    Column("types", Json),  # of objects that are accepted without a person; None: its preset's
+    Column("suspended_at", Instant),
+    Column("suspended_row", BigInteger),  # the last object that was here then
+    Column("sightings_since", Instant),  # from then on it is told what was seen of its claims
 )
 
 PEER_DAYS = Table(

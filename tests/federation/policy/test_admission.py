@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from federation.policy.admission import ADMISSION_CODES, decide_admission
-from federation.trust.presets import Inbound, TrustLevel
+from federation.policy.admission import ADMISSION_CODES, decide_admission, is_unchanged
+from federation.trust.presets import Inbound, TrustLevel, allows_type
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,56 @@ def test_an_unknown_marking_waits_at_every_trust(trust: TrustLevel) -> None:
     assert (admission.state, admission.code) == ("quarantined", "E_UNKNOWN_MARKING")
 
 
-def test_accepting_by_itself_is_for_allowed_types_below_partner() -> None:
-    trusted = decide_admission(origin_trust=TrustLevel.TRUSTED, inbound=None, type_allowed=False)
-    partner = decide_admission(origin_trust=TrustLevel.PARTNER, inbound=None, type_allowed=False)
-    assert (trusted.code, partner.code) == ("QUARANTINED_TYPE", "ACCEPTED")
+@pytest.mark.parametrize("trust", [TrustLevel.TRUSTED, TrustLevel.PARTNER])
+def test_accepting_by_itself_is_for_allowed_types(trust: TrustLevel) -> None:
+    admission = decide_admission(origin_trust=trust, inbound=None, type_allowed=False)
+    assert admission.code == "QUARANTINED_TYPE"
+
+
+def test_a_partner_is_limited_to_types_only_where_the_dial_was_turned() -> None:
+    assert allows_type(TrustLevel.PARTNER, None, "file")
+    assert not allows_type(TrustLevel.PARTNER, ("indicator",), "file")
+    assert allows_type(TrustLevel.TRUSTED, ("file",), "file")
+    # What labels or names the rest comes with it.
+    assert allows_type(TrustLevel.TRUSTED, ("indicator",), "identity")
+
+
+HELD = {
+    "type": "indicator",
+    "pattern": "[domain-name:value = 'a.example']",
+    "modified": "2026-03-01T09:00:00Z",
+    "confidence": 20,
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "unchanged"),
+    [
+        ({"modified": "2026-03-02T09:00:00Z", "valid_until": "2026-04-01T09:00:00Z"}, True),
+        ({"description": "seen again", "confidence": 90}, True),
+        ({"revoked": True}, True),
+        ({"pattern": "[domain-name:value = 'bank.example']"}, False),
+        ({"object_marking_refs": []}, False),
+        ({"labels": ["phishing"]}, False),
+        ({"extensions": {"x": {"threat_type": "sinkhole"}}}, False),
+        ({"name": "another"}, False),
+        ({"x_unknown": None}, False),
+    ],
+)
+def test_t37_only_dates_description_and_confidence_claim_nothing_new(change, unchanged) -> None:
+    assert is_unchanged(HELD, HELD | change) is unchanged
+
+
+@pytest.mark.parametrize("inbound", ["quarantine", "corroborated"])
+def test_t37_what_claims_nothing_new_stays_accepted_below_accept(inbound: str) -> None:
+    known = TrustLevel.KNOWN
+    again = decide_admission(origin_trust=known, inbound=inbound, unchanged=True)
+    assert again.state == "accepted"
+    unread = decide_admission(
+        origin_trust=known, inbound=inbound, unchanged=True, unknown_marking=True
+    )
+    assert unread.state == "quarantined"
+    assert decide_admission(origin_trust=known, inbound="refuse", unchanged=True).state == "refused"
 
 
 def test_every_code_is_reached() -> None:

@@ -43,13 +43,19 @@ def test_the_commands_of_the_interface_are_there_and_those_of_later_releases_are
         "peer invite", "peer accept", "peer list", "peer show", "peer set", "peer suspend",
         "peer resume", "peer names", "peer verify", "peer thaw", "peer suggestions",
         "peer introduce", "vouch", "objects list", "objects show",
-        "quarantine list", "quarantine accept", "quarantine reject",
+        "quarantine list", "quarantine accept", "quarantine reject", "policy show",
+        "policy check", "policy apply",
         "keys show", "keys rotate-entry", "keys rotate-http", "keys revoke", "keys rotate-root",
         "keys new-epoch", "keys renew", "db upgrade", "db backup", "db restore", "db recover",
         "bundle export", "bundle import", "restrict", "widen", "erase", "receipts",
         "group create", "group add", "group remove", "group list",
-        "feed list", "feed thaw", "alarms",
+        "feed list", "feed heartbeat", "feed thaw", "alarms",
         "evidence list", "evidence show", "evidence export", "evidence check",
+        "audit erase", "audit head", "audit list", "audit verify", "correction decide",
+        "correction erase", "correction list", "correction show", "dispute decide", "dispute list",
+        "dispute say", "export", "guard add", "guard check", "guard drop", "guard import",
+        "guard list", "guard override", "guard release", "guard remove", "guard restore",
+        "guard waiting", "outcome add", "sighting add", "sighting list", "verdict",
     }  # fmt: skip
 
 

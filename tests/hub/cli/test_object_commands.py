@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.nodes import serve_in_thread
+from tests.support.publications import Author, indicator, note, stix_id
 
 ROW = {"id", "type", "origin", "tlp", "state", "code"}
 
@@ -94,3 +95,27 @@ def test_quarantined_objects_are_rejected(quarantined):
     rows = registry.json("quarantine", "reject", ids[1], "--reason", "a test")
     assert {row["state"] for row in rows} == {"rejected"}
     assert not set(ids) & {row["id"] for row in registry.json("quarantine", "list")}
+
+
+def test_many_are_decided_by_filters_after_they_were_counted(tocsin):
+    node, cert = tocsin.node(), Author(1)
+    cert.meets(node, "member", name="Example CERT")
+    cert.put("green", indicator(1), indicator(2), note(1, stix_id("indicator", 1)))
+    cert.deliver(node, "green")
+    node.database.close()
+    registry, ids = tocsin, [stix_id("indicator", number) for number in (1, 2)]
+    assert registry.refusal("quarantine", "accept", code=1) == "E_QUARANTINE_ALL"
+    words = ["--origin", "Example CERT", "--type", "indicator"]
+    tried = registry.json("quarantine", "accept", *words, "--dry-run")
+    assert (tried["waiting"], tried["objects"], tried["dry_run"]) == (len(ids), 0, True)
+    assert [group["code"] for group in tried["groups"]] == ["QUARANTINED_CORROBORATION"]
+    rows = registry.json("quarantine", "list", *words, "--since", "2020-01-01")
+    assert {row["id"] for row in rows} == set(ids)
+    assert "same yet" in rows[0]["why"]
+    told = registry("quarantine", "accept", *words)
+    assert f"Accepted {len(ids)} version" in told.stdout
+    assert registry.json("quarantine", "list", *words) == []
+    rest = registry.json("quarantine", "reject", "--all", "--reason", "not for us")
+    assert rest["objects"] == rest["waiting"]
+    assert registry("quarantine", "list", "--code", "NONE").exit_code == 2
+    assert registry("quarantine", "accept", ids[0], "--all").exit_code == 2

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import get_args
 
 import pytest
 
 from federation.feeds.sharing_policy import URGENCY_WORDS
 from federation.policy.admission import Admission
 from federation.trust.presets import Inbound, TrustLevel
+from federation.trust.reputation import OutcomeKind
 from hub.bootstrap import ROLES
 from hub.cli import words
 from hub.exchange.rosters import HIDDEN, HISTORY_ALL, HISTORY_JOIN, MEMBERS
 from hub.operators.tokens import WIDEST
+from hub.verdicts.disputes import STRENGTHS
 from schemas.dns.extensions import THREAT_TYPES
 from schemas.markings import Tlp
 
@@ -24,6 +27,8 @@ SAME = [
     (words.History, [HISTORY_ALL, HISTORY_JOIN]),
     (words.ThreatType, THREAT_TYPES),
     (words.Urgency, URGENCY_WORDS),
+    (words.OpinionWord, STRENGTHS),
+    (words.OutcomeWord, get_args(OutcomeKind)),
 ]
 
 

@@ -1,0 +1,1 @@
+"""What this node makes of everybody's claims: verdicts, guards, disputes, blocking."""
