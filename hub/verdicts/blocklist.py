@@ -213,8 +213,8 @@ def _admit(tx: Transaction, node: Node, ceiling: Tlp, cap: int) -> int:
     now = node.now()
     asked, _ = _asked(tx, node, ceiling)
     held = list_blocks(tx, ceiling)
-    # What came into force within the hour keeps its place, also when it has ended: else one who says
-    # and takes back brings any number into force. Who flaps takes one place.
+    # What came into force within the hour keeps its place, also when it has ended: else one who
+    # says and takes back brings any number into force. Who flaps takes one place.
     new = {
         name
         for name, row in held.items()

@@ -47,9 +47,7 @@ AUDIT_CHAIN = Table(
     "audit_chain",
     METADATA,
     Column("seq", RowId, primary_key=True, autoincrement=False),
-    Column(
-        "event_row", RowId, ForeignKey("audit_events.event_row"), nullable=False, unique=True
-    ),
+    Column("event_row", RowId, ForeignKey("audit_events.event_row"), nullable=False, unique=True),
     Column("at", Instant, nullable=False),
     Column("code", String, nullable=False),
     Column("facts", LargeBinary(32), nullable=False),

@@ -1,4 +1,4 @@
-"""The tables of what the gaps of the federation protocol needed (revision 0009)."""
+"""The key of cursors, one index of ids, and references between objects (revision 0009)."""
 
 import base64
 import json
