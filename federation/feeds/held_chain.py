@@ -53,13 +53,30 @@ def count_good(links: Sequence[Link], pinned: PinnedNode) -> int:
         return 0
     hashes = {link.seq: link.hash for link in links}
     ring = pinned.entry_ring().keys
-    kids = next((link.kids for link in links if link.kids), ())
+    signers = _signers(links)
     for place, link in enumerate(links):
-        # An erased entry is taken for signed like its neighbour: keys change seldom.
-        kids = link.kids or kids
-        if not _counts(link, kids, pinned, ring, hashes):
+        if not any(_counts(link, kids, pinned, ring, hashes) for kids in signers[place]):
             return place
     return len(links)
+
+
+def _signers(links: Sequence[Link]) -> list[tuple[tuple[KeyId, ...], ...]]:
+    """Tell by which keys each entry may have been signed.
+
+    One without its bytes is taken for signed like the entry before it or the one behind it: the key
+    may have been changed at that very place. If neither counts there, it does not.
+    """
+    before: list[tuple[KeyId, ...]] = []
+    last: tuple[KeyId, ...] = ()
+    for link in links:
+        last = link.kids or last
+        before.append(last)
+    found: list[tuple[tuple[KeyId, ...], ...]] = []
+    last = ()
+    for link, earlier in zip(reversed(links), reversed(before), strict=True):
+        last = link.kids or last
+        found.append((link.kids,) if link.kids else (earlier, last))
+    return found[::-1]
 
 
 def _counts(

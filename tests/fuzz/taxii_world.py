@@ -20,17 +20,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hub.exchange.collections import VERDICTS_ID, add_collection, grant_collection
+from hub.exchange.collections import VERDICTS_ID
 from hub.operators.tokens import revoke_token
 from schemas.markings import Tlp
 from tests.fuzz.taxii_mutations import LIMIT, Vocabulary, a_right_request, mutate
 from tests.hub.api.taxii.conftest import Intel, basic, indicator, make_intel
 from tests.hub.api.taxii.test_leaks import (
-    GRANTED_READ,
     GRANTED_WRITE,
     IDS,
     READERS,
     WORLD,
+    equip,
     fill,
     is_visible,
 )
@@ -105,16 +105,8 @@ def served_world(tmp_path: Path) -> Iterator[World]:
 
 def _fill(intel: Intel) -> dict[str, str]:
     """Make collections, tokens and objects; return the Authorization of each reader."""
-    for alias in ("shared", "secret"):
-        add_collection(intel.node, alias.title(), alias=alias)
-    for name, (kind, options, _, _) in READERS.items():
-        intel.add(name, kind, **options)
-    intel.add("other-feeder", "writer")
+    equip(intel)
     intel.add("gone", "own", originals=True)
-    for name in GRANTED_READ:
-        grant_collection(intel.node, "shared", name, can_read=True, can_write=name in GRANTED_WRITE)
-    for name, alias in (("feeder", "shared"), ("other-feeder", "shared"), ("feeder", "secret")):
-        grant_collection(intel.node, alias, name, can_write=True)
     fill(intel, WORLD)
     revoke_token(intel.node, "gone")
     found = {

@@ -74,6 +74,12 @@ def test_an_erased_entry_is_taken_for_signed_like_its_neighbour():
     assert count_good(chain(OLD, OLD, None), origin((3, 3))) == 3
 
 
+def test_where_keys_change_an_erased_entry_may_be_of_either():
+    assert count_good(chain(OLD, None, None, NEW), origin((1, 1))) == 4
+    assert count_good(chain(OLD, None, STRANGE), origin((1, 1))) == 1
+    assert count_good(chain(OLD, None, OLD), origin((1, 1))) == 1
+
+
 def test_a_chain_that_begins_at_an_anchor_begins_there():
     assert count_good(chain(OLD, OLD, begin=5), origin((5, 5))) == 1
 

@@ -112,7 +112,7 @@ def test_a_file_that_no_document_commits_to_is_dropped(tocsin):
 def test_a_stolen_key_is_revoked_and_the_feeds_go_on(tocsin):
     stolen = kids(tocsin, "entry")["used"]
     revoked = tocsin.json("keys", "revoke", stolen, "--reason", "stolen")
-    assert set(revoked) == {"version", "kid", "new_kid", "epochs"}
+    assert set(revoked) == {"version", "kid", "new_kid", "epochs", "left_out"}
     (epoch,) = revoked["epochs"]
     assert epoch["next_feed"].endswith("/clear/2")
     assert kids(tocsin, "entry") == {"used": revoked["new_kid"]}

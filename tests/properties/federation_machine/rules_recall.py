@@ -205,7 +205,6 @@ class RecallRules(PublishingRules):
                     needle.taken[feed] = (word, feed in erased)
                 else:
                     needle.shaky.add(feed)
-                    needle.must.get(known.origin, set()).discard(feed)
                     self.model.erased_at.add((known.origin, feed))
 
     def _place_of(self, number: int, words: str) -> tuple[str, Feed] | None:

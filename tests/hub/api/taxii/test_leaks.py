@@ -141,10 +141,8 @@ def fill(intel: Intel, things: list[Thing]) -> None:
             assert answer.json()["success_count"] == 1
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory) -> Iterator[Intel]:
-    """A hub with its readers and collections and nothing in them."""
-    intel = make_intel(tmp_path_factory.mktemp("leaks"), FixedClock().at)
+def equip(intel: Intel) -> None:
+    """Make collections, groups and readers, and nothing in them."""
     for alias in ("shared", "secret"):
         add_collection(intel.node, alias.title(), alias=alias)
     add_collection(intel.node, "Picked", alias="picked", select="threat_type=phishing")
@@ -159,6 +157,13 @@ def base(tmp_path_factory) -> Iterator[Intel]:
         grant_collection(intel.node, "picked", name, can_read=True)
     for name, alias in (("feeder", "shared"), ("other-feeder", "shared"), ("feeder", "secret")):
         grant_collection(intel.node, alias, name, can_write=True)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Iterator[Intel]:
+    """A hub with its readers and collections and nothing in them."""
+    intel = make_intel(tmp_path_factory.mktemp("leaks"), FixedClock().at)
+    equip(intel)
     yield intel
     intel.close()
 
