@@ -18,7 +18,7 @@ What it does not do: verify signatures, which held entries passed before, or rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -53,19 +53,23 @@ def count_good(links: Sequence[Link], pinned: PinnedNode) -> int:
         return 0
     hashes = {link.seq: link.hash for link in links}
     ring = pinned.entry_ring().keys
-    signers = _signers(links)
+    signers = _signers(links, ring)
     for place, link in enumerate(links):
         if not any(_counts(link, kids, pinned, ring, hashes) for kids in signers[place]):
             return place
     return len(links)
 
 
-def _signers(links: Sequence[Link]) -> list[tuple[tuple[KeyId, ...], ...]]:
+def _signers(links: Sequence[Link], ring: Iterable[KeyId]) -> list[tuple[tuple[KeyId, ...], ...]]:
     """Tell by which keys each entry may have been signed.
 
     One without its bytes is taken for signed like the entry before it or the one behind it: the key
-    may have been changed at that very place. If neither counts there, it does not.
+    may have been changed at that very place. If neither counts there, it does not. Of a chain that
+    has lost all its bytes, which only who holds it can have erased, nobody can tell: any key of the
+    origin may have signed it.
     """
+    if not any(link.kids for link in links):
+        return [tuple((kid,) for kid in ring)] * len(links)
     before: list[tuple[KeyId, ...]] = []
     last: tuple[KeyId, ...] = ()
     for link in links:

@@ -80,6 +80,11 @@ def test_where_keys_change_an_erased_entry_may_be_of_either():
     assert count_good(chain(OLD, None, OLD), origin((1, 1))) == 1
 
 
+def test_a_chain_that_was_erased_whole_counts_as_far_as_any_key_of_its_origin_does():
+    assert count_good(chain(None, None), origin((2, 2))) == 2
+    assert count_good([Link(1, hash_of(1), T0 - timedelta(days=1), ())], origin()) == 0
+
+
 def test_a_chain_that_begins_at_an_anchor_begins_there():
     assert count_good(chain(OLD, OLD, begin=5), origin((5, 5))) == 1
 

@@ -14,6 +14,8 @@ from hub.exchange.publish import PublishRequest, publish_objects
 from hub.exchange.receipts import list_receipts
 from hub.exchange.restrict import restrict_object
 from hub.exchange.serve_feeds import PageRequest, read_feed_page
+from hub.peers.key_custody import read_key_file
+from hub.peers.rotate_keys import revoke_key
 from hub.storage.queries.feeds import find_feed
 from schemas.identifiers import FeedName
 from schemas.markings import Tlp
@@ -171,6 +173,22 @@ class TestAnEndedEpoch:
         before = rows_of(a, "SELECT count(*) AS n FROM entries")[0]["n"]
         restrict_object(a, ONE, Tlp.AMBER_STRICT)
         assert rows_of(a, "SELECT count(*) AS n FROM entries")[0]["n"] == before + 1
+
+
+@pytest.mark.parametrize("behind", [True, False], ids=["something stays", "nothing stays"])
+def test_what_it_took_back_stays_at_its_origin_when_keys_are_revoked_again(nodes, clock, behind):
+    """Its entry has lost the bytes, and with them who signed it: it counts all the same."""
+    a = nodes[0]
+    root = read_key_file(a.settings.home / "root-current.key")
+    publish(a, indicator(1, name=ADA), tlp=Tlp.GREEN)
+    if behind:
+        publish(a, indicator(2), tlp=Tlp.GREEN)
+    for _ in range(2):
+        clock.advance(days=1)
+        revoke_key(a, a.keys.entry.kid, "lost", [root])
+        restrict_object(a, ONE, Tlp.AMBER if states(a, ONE)[0][0] == "accepted" else Tlp.RED)
+    assert states(a, ONE) == [("withheld", "RESTRICTED")]
+    assert holds(a, ADA)
 
 
 def _refusal(ask):
