@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from hub.cli.progress import progressing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from hub.exchange.object_listing import ListedObject
     from hub.node import Node
@@ -88,25 +90,8 @@ def accept(
     as_json: AsJson = False,
 ) -> None:
     """Accept objects out of quarantine: readers see them from now on."""
-    from hub.exchange.object_listing import accept_quarantined
-
-    with opened(home) as node:
-        if stix_ids:
-            _check_ids_alone(code, name, stix_type, since, everything=everything or dry_run)
-            whose = resolve_origin(node, origin)
-            number = accept_quarantined(node, stix_ids, origin=whose)
-            rows = _rows_of(node, stix_ids, whose)
-        else:
-            chosen = _filter(node, origin, code, name, stix_type, since)
-            _decide(
-                node, chosen, None, accept=True, everything=everything, dry_run=dry_run,
-                as_json=as_json,
-            )  # fmt: skip
-            return
-    if as_json:
-        show_rows(rows, as_json=True)
-    else:
-        say(f"Accepted {count(number, 'version')}; readers see them by their label.")
+    asked = _Asked(stix_ids, origin, code, name, stix_type, since, everything, dry_run)
+    _settle(home, asked, reason=None, as_json=as_json)
 
 
 @quarantine.command("reject")
@@ -124,23 +109,53 @@ def reject(
     as_json: AsJson = False,
 ) -> None:
     """Reject objects in quarantine: they stay stored, and unseen."""
-    from hub.exchange.object_listing import reject_quarantined
+    asked = _Asked(stix_ids, origin, code, name, stix_type, since, everything, dry_run)
+    _settle(home, asked, reason=reason, as_json=as_json)
 
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What `accept` and `reject` are both asked: ids, or else filters."""
+
+    stix_ids: list[str] | None
+    origin: str | None
+    code: str | None
+    name: str | None
+    stix_type: str | None
+    since: str | None
+    everything: bool
+    dry_run: bool
+
+
+def _settle(home: Path | None, asked: _Asked, *, reason: str | None, as_json: bool) -> None:
+    """Reject for a reason, or accept where there is none."""
+    from hub.exchange.object_listing import accept_quarantined, reject_quarantined
+
+    filters = (asked.code, asked.name, asked.stix_type, asked.since)
     with opened(home) as node:
-        if stix_ids:
-            _check_ids_alone(code, name, stix_type, since, everything=everything or dry_run)
-            whose = resolve_origin(node, origin)
-            number = reject_quarantined(node, stix_ids, reason, origin=whose)
-            rows = _rows_of(node, stix_ids, whose)
-        else:
-            chosen = _filter(node, origin, code, name, stix_type, since)
+        if not asked.stix_ids:
+            chosen = _filter(node, asked.origin, *filters)
             _decide(
-                node, chosen, reason, accept=False, everything=everything, dry_run=dry_run,
+                node, chosen, reason, everything=asked.everything, dry_run=asked.dry_run,
                 as_json=as_json,
             )  # fmt: skip
             return
+        _check_ids_alone(*filters, everything=asked.everything or asked.dry_run)
+        whose = resolve_origin(node, asked.origin)
+        if reason is None:
+            number = accept_quarantined(node, asked.stix_ids, origin=whose)
+        else:
+            number = reject_quarantined(node, asked.stix_ids, reason, origin=whose)
+        rows = _rows_of(node, asked.stix_ids, whose)
     if as_json:
         show_rows(rows, as_json=True)
+    else:
+        _tell(number, accepted=reason is None)
+
+
+def _tell(number: int, *, accepted: bool) -> None:
+    if accepted:
+        say(f"Accepted {count(number, 'version')}; readers see them by their label.")
     else:
         say(f"Rejected {count(number, 'version')}; no reader sees them.")
 
@@ -150,7 +165,6 @@ def _decide(
     chosen: QuarantineFilter,
     reason: str | None,
     *,
-    accept: bool,
     everything: bool,
     dry_run: bool,
     as_json: bool,
@@ -165,8 +179,9 @@ def _decide(
     if not dry_run:
         with progressing("Deciding", total, quiet=as_json) as told:
             done = decide_waiting(
-                node, chosen, accept=accept, reason=reason, everything=everything, progress=told
-            )
+                node, chosen, accept=reason is None, reason=reason, everything=everything,
+                progress=told,
+            )  # fmt: skip
         objects, left = done.objects, done.left
     if as_json:
         write_document(
@@ -177,10 +192,7 @@ def _decide(
     if dry_run:
         hint("Nothing was changed.")
         return
-    if accept:
-        say(f"Accepted {count(objects, 'version')}; readers see them by their label.")
-    else:
-        say(f"Rejected {count(objects, 'version')}; no reader sees them.")
+    _tell(objects, accepted=reason is None)
     if left:
         say(f"{count(left, 'version')} wait on: another origin has the stronger claim.")
 
