@@ -63,6 +63,7 @@ class BlockedName:
         match_scope: ``exact``, ``subtree`` or ``wildcard-only``.
         label: of the evidence that asks for it.
         since: when it came into force.
+        ask: the verdict that asks for it.
     """
 
     name: str
@@ -70,6 +71,7 @@ class BlockedName:
     label: Tlp
     result: float
     since: datetime
+    ask: AskedBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,9 @@ def block_view(tx: Transaction, node: Node, ceiling: Tlp) -> BlockView:
         row = held.get(name)
         if row is not None and row.in_force_at is not None:
             in_force.append(
-                BlockedName(name, ask.match_scope, Tlp(ask.label), ask.result, row.in_force_at)
+                BlockedName(
+                    name, ask.match_scope, Tlp(ask.label), ask.result, row.in_force_at, ask
+                )
             )
         else:
             waiting.append(WaitingBlock(name, node.now() if row is None else row.asked_at))

@@ -24,6 +24,11 @@ class AskedBlock:
     match_scope: str
     label: int
     result: float
+    threat_types: Sequence[str] = ()
+    confidence: int = 0
+    lineages: int = 0
+    valid_until: datetime | None = None
+    generation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,17 @@ class ExportRow:
 def asked_blocks(tx: Transaction, ceiling: int, now: datetime) -> tuple[AskedBlock, ...]:
     """List the verdicts of one label view that ask for a block now, by name."""
     rows = tx.connection.execute(
-        sa.select(VERDICTS.c.name, VERDICTS.c.match_scope, VERDICTS.c.label, VERDICTS.c.result)
+        sa.select(
+            VERDICTS.c.name,
+            VERDICTS.c.match_scope,
+            VERDICTS.c.label,
+            VERDICTS.c.result,
+            VERDICTS.c.threat_types,
+            VERDICTS.c.confidence,
+            VERDICTS.c.lineages,
+            VERDICTS.c.valid_until,
+            VERDICTS.c.generation,
+        )
         .where(
             VERDICTS.c.block,
             VERDICTS.c.label <= ceiling,
