@@ -21,7 +21,9 @@ STAMP := $(VENV)/.tocsin-is-ready
 
 # Debian packages that the tests use beside what the wheels bring: BIND signs and serves a zone,
 # Unbound validates it, ip makes the networks that are cut, faketime gives a process a wrong clock.
-SYSTEM_PACKAGES ?= bind9 bind9-utils unbound iproute2 faketime
+# Knot hands policy zones to BIND and Unbound; Suricata and rsyslog read what is exported for them.
+SYSTEM_PACKAGES ?= bind9 bind9-utils unbound knot knot-dnsutils suricata rsyslog rsyslog-gnutls \
+	iproute2 faketime
 
 # The house tests are part of the test suite: `make check test` runs them once, in `test`.
 CHECK_HOUSE := $(if $(filter test,$(MAKECMDGOALS)),,house)

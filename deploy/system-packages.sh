@@ -27,4 +27,36 @@ fi
 echo "Installing system packages: ${packages[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends "${packages[@]}"
+
+# Debian 12 has suricata in its backports alone: they are added to the sources that the system
+# has, at the same address, and only for what is found nowhere else.
+has_candidate() {
+    [[ "$(apt-cache policy "$1")" == *"Candidate: "[!\(]* ]]
+}
+missing=()
+for package in "${packages[@]}"; do
+    has_candidate "$package" || missing+=("$package")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+    sources=/etc/apt/sources.list.d/debian.sources
+    codename="$(. /etc/os-release && echo "${VERSION_CODENAME:-}")"
+    uri="$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p' "$sources" 2>/dev/null | head -n 1)"
+    if [ -n "$codename" ] && [ -n "$uri" ]; then
+        sed -n "/^Signed-By:/{p;q}" "$sources" | {
+            printf 'Types: deb\nURIs: %s\nSuites: %s-backports\nComponents: main\n' "$uri" "$codename"
+            cat
+        } >/etc/apt/sources.list.d/backports.sources
+        apt-get update -qq
+    fi
+fi
+absent=()
+found=()
+for package in "${packages[@]}"; do
+    if has_candidate "$package"; then found+=("$package"); else absent+=("$package"); fi
+done
+if [ "${#absent[@]}" -gt 0 ]; then
+    echo "This system's package sources do not have: ${absent[*]}. Tests that need it say so." >&2
+fi
+if [ "${#found[@]}" -gt 0 ]; then
+    apt-get install -y -qq --no-install-recommends "${found[@]}"
+fi
