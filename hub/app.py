@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
-from hub.api import corrections, health
+from hub.api import corrections, feeds, health
 from hub.api.body_limit import BodyLimit
 from hub.api.compression import Compression
 from hub.api.error_responses import install_error_responses
@@ -56,6 +56,7 @@ def create_app(node: Node) -> FastAPI:
     app.include_router(audit.router)
     app.include_router(corrections.router)
     app.include_router(sightings.router)
+    app.include_router(feeds.router)
     app.add_middleware(Compression, line=node.line.outbound)
     # The last one added is the first one asked.
     app.add_middleware(BodyLimit, limit_of=_limit_of(node))

@@ -7,8 +7,9 @@ JSON, in this order:
 1. ``{"tocsin":"carried-feeds","v":1,"from":…,"to":…,"made_at":…}``
 2. ``{"node":<dsse>}``, each node's documents 1…n, before the pages that need them;
 3. ``{"feed":…,"page":{…}}``, each feed's pages in their order;
-4. ``{"acks":[<dsse>,…]}``, what the sender would post to the recipient's ``/acks``;
-5. ``{"end":<dsse>}``, by which the sender signs, with its entry key, who made the file for whom,
+4. ``{"blob":"<sha256>","part":n,"data":"<b64>"}``, the lists that entries name, from part 0 on;
+5. ``{"acks":[<dsse>,…]}``, what the sender would post to the recipient's ``/acks``;
+6. ``{"end":<dsse>}``, by which the sender signs, with its entry key, who made the file for whom,
    when, how many lines there are before and the SHA-256 of them.
 
 Invariants:
@@ -32,7 +33,7 @@ from federation.errors import SignatureRejected
 from federation.feeds.entry import check_signing_time, kid_to_judge, open_signed
 from federation.identity.node_document import PinnedNode
 from schemas.errors import WireFormatError
-from schemas.identifiers import FeedName, NodeId
+from schemas.identifiers import FeedName, NodeId, b64, read_b64
 from schemas.members import (
     read_hash,
     read_integer,
@@ -84,6 +85,15 @@ class CarriedAcks:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedBlob:
+    """One part of a blob, unverified: the parts together have to have the digest."""
+
+    sha256: str
+    part: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class CarriedEnd:
     """The signed last line, unverified."""
 
@@ -103,7 +113,7 @@ class SignedExtent:
     digest: str
 
 
-Line = CarriedDocument | CarriedPage | CarriedAcks | CarriedEnd | None
+Line = CarriedDocument | CarriedPage | CarriedBlob | CarriedAcks | CarriedEnd | None
 """None is a line of a kind that this release does not know."""
 
 
@@ -128,6 +138,12 @@ def document_line(dsse: bytes) -> bytes:
 def page_line(feed: FeedName, page: bytes) -> bytes:
     """Write the line of a page, as its bytes are served."""
     return b'{"feed":"%b","page":%b}' % (str(feed).encode("ascii"), page)
+
+
+def blob_line(sha256: str, part: int, data: bytes) -> bytes:
+    """Write the line of one part of a blob."""
+    text = b64(data).encode("ascii")
+    return b'{"blob":"%b","part":%d,"data":"%b"}' % (sha256.encode("ascii"), part, text)
 
 
 def acks_line(values: list[object]) -> bytes:
@@ -191,11 +207,20 @@ def read_line(line: bytes) -> Line:
     if "page" in body:
         page = dict(read_object(body["page"], "page"))
         return CarriedPage(FeedName.read(body.get("feed")), page)
+    if "blob" in body:
+        return _read_blob(body)
     if "acks" in body:
         return CarriedAcks(read_list(body, "acks"))
     if "end" in body:
         return CarriedEnd(dict(read_object(body["end"], "end")))
     return None
+
+
+def _read_blob(body: Mapping[str, object]) -> CarriedBlob:
+    text = body.get("data")
+    if not isinstance(text, str):
+        raise WireFormatError("E_SCHEMA", "data is missing or not a text")
+    return CarriedBlob(read_hash(body, "blob"), read_integer(body, "part"), read_b64(text))
 
 
 def open_end(end: CarriedEnd, carriage: Carriage, *, sender: PinnedNode) -> SignedExtent:

@@ -70,6 +70,18 @@ class HttpAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpStream:
+    """An answer whose body is still on the wire, and comes as it is: nothing was compressed.
+
+    ``chunks`` has no bound but the instant that ends the exchange: whoever reads it counts.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class WireUrl:
     """The parts of a URL that need no rewriting."""
 
@@ -179,6 +191,51 @@ class GuardedHttp:
                 ``E_HTTP_CONNECT``, ``E_HTTP_TLS``, ``E_HTTP_TIMEOUT``, ``E_HTTP_REDIRECT``,
                 ``E_HTTP_TOO_BIG``, ``E_HTTP_ENCODING`` or ``E_HTTP_PROTOCOL``.
         """
+        with self._exchange(method, url, headers or {}, body, "gzip") as (answer, received):
+            announced = received.get("content-length", "")
+            if announced.isdecimal() and int(announced[:20]) > self._limits.max_bytes:
+                raise too_big(self._limits)
+            came = _Counted(answer.iter_stream())
+            content = read_bounded(
+                came,
+                encoding=received.get("content-encoding", "").strip().lower(),
+                limits=self._limits,
+            )
+        return HttpAnswer(answer.status, received, content, came.size)
+
+    @contextmanager
+    def stream(self, url: str, *, headers: Mapping[str, str] | None = None) -> Iterator[HttpStream]:
+        """Get what is too large to be held whole, piece by piece.
+
+        Its caller counts the bytes and stops; leaving the block early closes the connection.
+
+        Args:
+            url: goes on the wire as it stands.
+            headers: more headers; what comes is not compressed (``Accept-Encoding: identity``).
+
+        Raises:
+            PeerUnreachable: as ``request``; ``E_HTTP_ENCODING`` for an answer that is compressed
+                nevertheless.
+        """
+        with self._exchange("GET", url, headers or {}, None, "identity") as (answer, received):
+            if received.get("content-encoding", "").strip().lower() not in ("", "identity"):
+                raise PeerUnreachable(
+                    "E_HTTP_ENCODING",
+                    "the answer is compressed, which was not asked for",
+                    "Check whether a proxy in front of the peer recodes answers.",
+                )
+            yield HttpStream(answer.status, received, answer.iter_stream())
+
+    @contextmanager
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        encoding: str,
+    ) -> Iterator[tuple[httpcore2.Response, dict[str, str]]]:
+        """Send a request, and give its answer with the body unread."""
         # 1. The URL as it stands, and a scheme that is switched on.
         parts = read_url(url)
         pool = self._pools.get(parts.scheme)
@@ -196,7 +253,7 @@ class GuardedHttp:
                 httpcore2.URL(
                     scheme=parts.scheme, host=parts.host, port=parts.port, target=parts.target
                 ),
-                headers=_wire_headers(parts, headers or {}, body),
+                headers=_wire_headers(parts, headers, body, encoding),
                 content=body,
                 extensions={"timeout": instants},
             ) as answer,
@@ -209,19 +266,10 @@ class GuardedHttp:
                     f"{parts.authority} answered with a redirect ({answer.status})",
                     "Ask the peer for its true base address; redirects are never followed.",
                 )
-            # 5. The body within its caps. No 1xx gets here but 101, which nobody asked for.
+            # 5. No 1xx gets here but 101, which nobody asked for.
             if answer.status < 200:  # noqa: PLR2004
                 raise _protocol_broken(parts.authority)
-            announced = received.get("content-length", "")
-            if announced.isdecimal() and int(announced[:20]) > self._limits.max_bytes:
-                raise too_big(self._limits)
-            came = _Counted(answer.iter_stream())
-            content = read_bounded(
-                came,
-                encoding=received.get("content-encoding", "").strip().lower(),
-                limits=self._limits,
-            )
-        return HttpAnswer(answer.status, received, content, came.size)
+            yield answer, received
 
     def close(self) -> None:
         """Close all connections."""
@@ -254,10 +302,10 @@ class _Counted:
 
 
 def _wire_headers(
-    parts: WireUrl, headers: Mapping[str, str], body: bytes | None
+    parts: WireUrl, headers: Mapping[str, str], body: bytes | None, encoding: str
 ) -> list[tuple[bytes, bytes]]:
     """Lay out the headers; the caller's come last and cannot replace ours."""
-    chosen = {"Host": parts.authority, "User-Agent": "tocsin", "Accept-Encoding": "gzip"}
+    chosen = {"Host": parts.authority, "User-Agent": "tocsin", "Accept-Encoding": encoding}
     if body is not None:
         chosen["Content-Length"] = str(len(body))
     chosen |= {name: text for name, text in headers.items() if name.lower() not in _OURS_ALONE}

@@ -108,7 +108,7 @@ def read_answer(answer: HttpAnswer, *, expected: int, media_type: str) -> dict[s
         WireFormatError: ``E_JSON_*`` or ``E_SCHEMA``.
     """
     if answer.status != expected:
-        raise _refusal(answer)
+        raise read_refusal(answer)
     if not _has_type(answer, media_type):
         raise PeerUnreachable(
             "E_HTTP_TYPE",
@@ -234,7 +234,7 @@ def date_of(headers: Mapping[str, str]) -> datetime | None:
     return found.astimezone(UTC) if found.tzinfo is not None else None
 
 
-def _refusal(answer: HttpAnswer) -> TocsinError:
+def read_refusal(answer: HttpAnswer) -> TocsinError:
     """Build the error for an answer that is not the expected one, told apart by blame."""
     code = _error_code(answer)
     params: dict[str, object] = {"http_status": answer.status}

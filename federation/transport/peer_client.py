@@ -14,7 +14,8 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -23,6 +24,14 @@ from federation.identity.base_address import read_base
 from federation.identity.node_document import read_node_document
 from federation.signing.request_auth import sign_request
 from federation.signing.signer import Signer
+from federation.transport.blob_answers import (
+    BLOB_TYPE,
+    GOOD,
+    BlobStream,
+    bounded,
+    read_stretch,
+)
+from federation.transport.bounded_body import BodyLimits, read_bounded
 from federation.transport.guarded_http import GuardedHttp, HttpAnswer
 from federation.transport.peer_answers import (
     JSON_TYPE,
@@ -35,6 +44,7 @@ from federation.transport.peer_answers import (
     read_objects,
     read_page,
     read_pushed,
+    read_refusal,
 )
 from schemas.errors import WireFormatError
 from schemas.identifiers import FeedName, NodeId, is_node_id
@@ -48,6 +58,8 @@ MAX_CHAIN = 1_000
 """Node documents of one chain; monthly rotation makes some thirty a year."""
 
 _OK, _CREATED, _ACCEPTED = 200, 201, 202
+_ERROR_LIMITS = BodyLimits(max_bytes=65_536, max_ratio=1)
+"""Of a refusal in the place of a blob."""
 
 
 class FeedSource(Protocol):
@@ -271,6 +283,58 @@ class HttpPeer:
     def acks(self, acks: Sequence[object]) -> None:
         """Tell the peer what this node did with entries (PROTOCOL 2.6)."""
         self._post("federation/v1/acks", write_json({"acks": list(acks)}), expected=_ACCEPTED)
+
+    @contextmanager
+    def fetch_blob(
+        self, sha256: str, start: int = 0, length: int | None = None
+    ) -> Iterator[BlobStream]:
+        """Fetch bytes of a blob by its digest, piece by piece (PROTOCOL 2.6, RFC 9110 §14).
+
+        Args:
+            sha256: the name, from an entry that was verified; its ``url`` is never looked at.
+            start: the first byte that is not held yet.
+            length: ask for so many at most, as a thin line bears.
+
+        Raises:
+            PeerState: ``E_NOT_FOUND`` and other refusals.
+            PeerUnreachable: the wire failed, or more came than was said (``E_HTTP_TOO_BIG``).
+            WireFormatError: ``E_SCHEMA`` or ``E_TOO_BIG``, see ``read_stretch``.
+        """
+        url = f"{self._base}federation/v1/blobs/{sha256}"
+        end = "" if length is None else start + length - 1
+        # Always a range, so that a server on a thin line may give less than all of the rest.
+        headers = {"Accept": "*/*", "Range": f"bytes={start}-{end}"}
+        headers |= self._sign("GET", url, None)
+        with self._http.stream(url, headers=headers) as answer:
+            self.answered = True
+            came = self._counted(answer.chunks)
+            if answer.status not in GOOD:
+                body = read_bounded(came, encoding="", limits=_ERROR_LIMITS)
+                raise read_refusal(HttpAnswer(answer.status, answer.headers, body))
+            stretch = read_stretch(answer.headers, status=answer.status, start=start)
+            yield BlobStream(stretch.total, bounded(came, stretch))
+
+    def _counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self.received += len(chunk)
+            yield chunk
+
+    def post_blob(self, sha256: str, start: int, size: int, data: bytes) -> int:
+        """Post bytes of a blob that an own entry names, to a peer that cannot come for them.
+
+        Returns:
+            How many bytes of it the peer holds now.
+
+        Raises:
+            PeerState: ``E_NOT_FOUND`` when it wants no such blob, or ``E_GAP`` with ``expected``.
+        """
+        path = f"federation/v1/blobs/{sha256}?start={start}&size={size}"
+        url = self._base + path
+        headers = {"Accept": JSON_TYPE, "Content-Type": BLOB_TYPE, **self._sign("POST", url, data)}
+        self.sent += len(data)
+        answer = self._http.request("POST", url, headers=headers, body=data)
+        value = self._read(answer, expected=_ACCEPTED, media_type=JSON_TYPE)
+        return min(read_integer(value, "held"), size)
 
     def pair(self, body: bytes) -> dict[str, Any]:
         """Hand in a pairing body (PROTOCOL 4.5).

@@ -4,7 +4,8 @@ Invariants:
 * only below the addresses of peers: what token holders read is left to the proxy in front, and no
   answer that holds a secret beside text of the asker is ever compressed;
 * what peers would refuse as a bomb (PROTOCOL 4.7: growing over 20 times) goes out as it is;
-* an answer is one body in memory, at most 4 MiB, which is how all of these are made.
+* an answer is one body in memory, at most 4 MiB, which is how all of these are made but blobs: what
+  comes in pieces goes out as it is, because a blob is named by the digest of the bytes as served.
 
 Requests are never compressed (PROTOCOL 2.7).
 """

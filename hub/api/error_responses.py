@@ -65,6 +65,7 @@ STATUS_OF_CODE: Final[Mapping[str, int]] = MappingProxyType(
         "E_NODE_VERSION": 409,
         "E_WIRE_VERSION": 409,
         "E_ERASED": 410,
+        "E_RANGE": 416,
         "E_B64": 400,
         "E_SCHEMA": 400,
         "E_POLICY": 400,
@@ -137,6 +138,8 @@ def error_response(error: TocsinError) -> Response:
         details=None if inside else error.params,
     )
     response = Response(body, status, media_type=TAXII)
+    if error.code == "E_RANGE":
+        response.headers["Content-Range"] = f"bytes */{error.params.get('size')}"
     if error.code == "E_TOKEN":
         for challenge in _CHALLENGES:
             response.headers.append("WWW-Authenticate", challenge)

@@ -17,25 +17,33 @@ from hub.cli import (
     audit_commands,
     bundle_commands,
     collection_commands,
+    concentration_commands,
     correction_commands,
     db_commands,
     dial_commands,
     dispute_commands,
     evidence_commands,
     export_commands,
+    export_target_commands,
     feed_commands,
     group_commands,
     guard_commands,
+    hijack_commands,
+    import_commands,
+    import_server_commands,
     key_commands,
+    name_check_commands,
     name_commands,
     node_commands,
     object_commands,
+    operator_commands,
     peer_commands,
     policy_commands,
     publish_commands,
     quarantine_commands,
     recall_commands,
     serve_commands,
+    set_commands,
     sighting_commands,
     token_commands,
     verdict_commands,
@@ -135,6 +143,9 @@ _named(peer_commands.pull, "pull")
 app.add_typer(bundle_commands.bundles, name="bundle")
 _named(publish_commands.publish, "publish")
 _named(publish_commands.withdraw, "withdraw")
+app.add_typer(set_commands.sets, name="set")
+import_commands.imports.add_typer(import_server_commands.servers, name="taxii")
+app.add_typer(import_commands.imports, name="import")
 _named(recall_commands.restrict, "restrict")
 _named(recall_commands.widen, "widen")
 _named(recall_commands.erase, "erase")
@@ -148,11 +159,16 @@ app.add_typer(feed_commands.feeds, name="feed")
 app.add_typer(evidence_commands.evidence, name="evidence")
 _named(evidence_commands.alarms, "alarms")
 app.add_typer(guard_commands.guards, name="guard")
+app.add_typer(hijack_commands.hijacks, name="hijack")
+app.add_typer(operator_commands.operators, name="operator")
+_named(concentration_commands.concentration, "concentration")
 app.add_typer(dispute_commands.disputes, name="dispute")
 app.add_typer(dispute_commands.outcomes, name="outcome")
 app.add_typer(correction_commands.corrections, name="correction")
 app.add_typer(sighting_commands.sightings, name="sighting")
-_named(export_commands.export, "export")
+app.add_typer(name_check_commands.name_checks, name="name")
+export_commands.exports.add_typer(export_target_commands.targets, name="target")
+app.add_typer(export_commands.exports, name="export")
 app.add_typer(audit_commands.audit, name="audit")
 app.add_typer(token_commands.tokens, name="token")
 app.add_typer(collection_commands.collections, name="collection")

@@ -106,7 +106,13 @@ def import_(
         for one in done.feeds
     ]
     if as_json:
-        document = {"peer": done.peer, "name": done.name, "made_at": done.made_at, "feeds": rows}
+        document = {
+            "peer": done.peer,
+            "name": done.name,
+            "made_at": done.made_at,
+            "feeds": rows,
+            "lists": done.lists,
+        }
         write_document(document)
     else:
         say(f"From {done.name}, made on {done.made_at:%Y-%m-%d %H:%M} UTC:")
@@ -115,6 +121,13 @@ def import_(
         for row in rows:
             if row["error"]:
                 hint(f"{_short(row)}: {row['detail'] or row['error']}", f"  {row['remedy']}")
+        if done.lists.taken:
+            say(f"Took {count(done.lists.taken, 'list')} of domain sets.")
+        if done.lists.error is not None:
+            hint(
+                f"{count(done.lists.refused, 'list')} of domain sets not taken "
+                f"({done.lists.error}): asked of peers instead."
+            )
     if any(row["error"] for row in rows):
         raise typer.Exit(FAILED)
 

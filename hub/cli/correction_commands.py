@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from hub.cli.name_words import shown_name
 from hub.cli.options import AsJson, Home, opened
 from hub.cli.output import hint, say, show_facts, show_table, write_document
 
@@ -33,7 +34,7 @@ def list_all(
         return
     show_table(
         ("id", "name", "asked", "state"),
-        [(row.correction_id, row.name, row.asked_at, row.state) for row in rows],
+        [(row.correction_id, shown_name(row.name), row.asked_at, row.state) for row in rows],
     )
 
 

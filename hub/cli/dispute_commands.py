@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from hub.cli.name_words import shown_name
 from hub.cli.options import AsJson, Home, Origin, StixIdArgument, opened, resolve_origin
 from hub.cli.output import say, show_table, write_document
 from hub.cli.words import OpinionWord, OutcomeWord
@@ -93,8 +94,8 @@ def list_all(
 def _row(row: ListedDispute) -> tuple[object, ...]:
     holds = ", ".join(row.holds)
     return (
-        row.name, row.opinion, row.origin_name, row.tlp, row.state, row.received_at, holds,
-        row.decision,
+        shown_name(row.name), row.opinion, row.origin_name, row.tlp, row.state, row.received_at,
+        holds, row.decision,
     )  # fmt: skip
 
 

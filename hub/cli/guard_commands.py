@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hub.cli.name_words import shown_name
 from hub.cli.options import AsJson, Home, opened
 from hub.cli.output import hint, say, show_table, write_document
 from hub.cli.words import Audience, GuardGrade
@@ -135,7 +136,7 @@ def list_all(
     if overview is None:
         show_table(
             ("name", "below", "grade", "since", "by"),
-            [(r.name, r.below, r.grade, r.added_at, r.added_by) for r in rows],
+            [(shown_name(r.name), r.below, r.grade, r.added_at, r.added_by) for r in rows],
         )
         return
     show_table(
@@ -216,8 +217,11 @@ def waiting(
     show_table(
         ("name", "since", "why"),
         [
-            *((each.name, each.asked_at, "waits for its hour") for each in view.waiting),
-            *((each.name, None, ", ".join(each.codes)) for each in view.stopped),
+            *(
+                (shown_name(each.name), each.asked_at, "waits for its hour")
+                for each in view.waiting
+            ),
+            *((shown_name(each.name), None, ", ".join(each.codes)) for each in view.stopped),
         ],
     )
 

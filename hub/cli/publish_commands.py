@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
 from hub.cli import publish_options as option
 from hub.cli.input_file import read_input
 from hub.cli.memory import settle_memory
+from hub.cli.name_words import hint_warnings
 from hub.cli.options import AsJson, Home, Origin, StixIdArgument, opened, resolve_origin
 from hub.cli.output import (
     DONE,
@@ -26,12 +27,15 @@ from hub.cli.publish_input import ReadFile, read_drafts
 from hub.cli.words import FileFormat, Urgency
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from federation.feeds.sharing_policy import Release
     from hub.cli.words import Label
     from hub.exchange.publish import PublishOutcome
     from hub.imports.drafts import ImportReport
+    from hub.node import Node
+    from schemas.dns.lookalikes import NameWarning
 
 POLICY_CODES: Final = frozenset({"E_REF_LEAK", "E_LABEL_STRICTER", "E_LABEL_LIVE", "E_WITHDRAWN"})
 """Codes of single objects that policy refused; the others say that an object is broken."""
@@ -46,12 +50,14 @@ def publish(
     to: option.To = None,
     group: option.Group = None,
     file_format: option.Format = FileFormat.AUTO,
+    columns: option.Map = None,
     valid_days: option.ValidDays = None,
     threat_type: option.Threat = None,
     confidence: option.Confidence = None,
     exercise: option.Exercise = False,
     on_behalf_of: option.OnBehalfOf = None,
     urgency: option.HowUrgent = Urgency.ROUTINE,
+    pap: option.PermittedActions = None,
     release_at: option.ReleaseAt = None,
     release_tlp: option.ReleaseTlp = None,
     dry_run: option.DryRun = False,
@@ -68,12 +74,13 @@ def publish(
         "threat_type": threat_type and threat_type.value,
         "confidence": confidence,
     }
+    meanings = option.read_map(columns)
     release = _release(release_at, release_tlp)
     data = read_input(file)
     with opened(home, signs=True) as node:
         label = Tlp.read(tlp.value)
         recipients = tuple(resolve_peer(node, peer) for peer in to or ())
-        found = read_drafts(node, data, file_format, label, for_names)
+        found = read_drafts(node, data, file_format, label, for_names, meanings)
         with progressing("Publishing", len(found.drafts), quiet=as_json) as progress:
             request = PublishRequest(
                 drafts=found.drafts,
@@ -87,14 +94,37 @@ def publish(
                 progress=progress,
                 release=release,
                 urgency=urgency.value,
+                pap=pap and pap.value,
             )
             settle_memory()
             outcome = publish_objects(node, request)
+        warned = _look_twice(node, found)
+    _end(outcome, found, warned, dry_run=dry_run, as_json=as_json)
+
+
+def _end(
+    outcome: PublishOutcome,
+    found: ReadFile,
+    warned: Sequence[tuple[str, tuple[NameWarning, ...]]],
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> NoReturn:
     if as_json:
-        write_document(_document(outcome, found, dry_run=dry_run))
+        names = [{"name": name, "warnings": plain(odd)} for name, odd in warned[:MOST_IDS]]
+        write_document(_document(outcome, found, dry_run=dry_run) | {"warned": names})
     else:
         _tell(outcome, found.report, dry_run=dry_run)
+        hint_warnings(warned)
     raise typer.Exit(exit_code(outcome))
+
+
+def _look_twice(node: Node, found: ReadFile) -> list[tuple[str, tuple[NameWarning, ...]]]:
+    from hub.exchange.object_rows import name_key_of
+    from hub.verdicts.name_warnings import warn_of
+
+    keys = (name_key_of(draft.value) for draft in found.drafts)
+    return list(warn_of(node, (key for key in keys if key is not None)))
 
 
 def _release(at: datetime | None, tlp: Label | None) -> Release | None:

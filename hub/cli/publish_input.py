@@ -34,21 +34,30 @@ class ReadFile:
 
 
 def read_drafts(
-    node: Node, data: bytes, wanted: FileFormat, tlp: Tlp, for_names: Mapping[str, Any]
+    node: Node,
+    data: bytes,
+    wanted: FileFormat,
+    tlp: Tlp,
+    for_names: Mapping[str, Any],
+    columns: Mapping[str, str],
 ) -> ReadFile:
     """Read a file into drafts.
 
     Args:
         for_names: how names become indicators; members that are None were not given.
+        columns: meaning by column, for tables.
 
     Raises:
-        typer.BadParameter: for CSV, and for options that the file's format has no use for.
+        typer.BadParameter: for formats that only an import takes, and for options that the file's
+            format has no use for.
         WireFormatError: the file as a whole cannot be read.
     """
     kind = _kind_of(wanted, data)
     given = {name: value for name, value in for_names.items() if value is not None}
-    if kind is FileFormat.NAMES:
-        return _read_names(node, data, tlp, given)
+    if columns and kind is not FileFormat.CSV:
+        raise typer.BadParameter("--map is for tables; this file is none")
+    if kind is not FileFormat.STIX:
+        return _read_names(node, data, kind, tlp, given, columns)
     if given:
         option = "--" + next(iter(given)).replace("_", "-")
         raise typer.BadParameter(f"{option} is for lists of names; this file holds STIX objects")
@@ -56,25 +65,36 @@ def read_drafts(
 
 
 def _kind_of(wanted: FileFormat, data: bytes) -> FileFormat:
-    from hub.imports.detect import detect_format
+    from hub.imports.detect import detect_format, refuse_archive
 
-    kind = FileFormat(detect_format(data)) if wanted is FileFormat.AUTO else wanted
-    if kind is FileFormat.CSV:
-        found = "the file looks like CSV, which" if wanted is FileFormat.AUTO else "CSV"
+    refuse_archive(data)
+    if wanted is not FileFormat.AUTO:
+        return wanted
+    found = detect_format(data)
+    if found not in set(FileFormat):
         raise typer.BadParameter(
-            f"{found} comes with a later release; give one name a line (--format names) or STIX"
+            f"the file looks like {found}, which is others' word: `tocsin import` takes it in"
         )
-    return kind
+    return FileFormat(found)
 
 
-def _read_names(node: Node, data: bytes, tlp: Tlp, given: Mapping[str, Any]) -> ReadFile:
+def _read_names(
+    node: Node,
+    data: bytes,
+    kind: FileFormat,
+    tlp: Tlp,
+    given: Mapping[str, Any],
+    columns: Mapping[str, str],
+) -> ReadFile:
     from hub.exchange.publish_names import NameOptions, drafts_from_names, wrap_names
-    from hub.imports.name_lists import read_name_list
+    from hub.imports.inputs import InputContext, open_input
 
-    names, report = read_name_list(data)
+    context = InputContext(node.node_id, node.identity, node.now(), columns)
+    found = open_input(data, kind.value, context)
+    names = list(found.names or ())
     options = NameOptions(**given)
     drafts = drafts_from_names(node, names, tlp, options)
-    return ReadFile(FileFormat.NAMES, drafts, report, partial(wrap_names, node, options.title))
+    return ReadFile(kind, drafts, found.report(), partial(wrap_names, node, options.title))
 
 
 def _read_stix(data: bytes) -> ReadFile:

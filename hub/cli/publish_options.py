@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hub.cli.words import FileFormat, Label, ThreatType, Urgency
+from hub.cli.words import FileFormat, Label, Pap, ThreatType, Urgency
 
 
-def _require_file(file: Path) -> Path:
+def require_file(file: Path | None) -> Path | None:
+    """Refuse what is neither a file nor the dash of standard input."""
     # typer's own exists=True knows no dash for standard input.
-    if str(file) != "-" and not file.is_file():
+    if file is not None and str(file) != "-" and not file.is_file():
         raise typer.BadParameter(f"there is no file {file}")
     return file
 
@@ -22,8 +24,8 @@ File = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        callback=_require_file,
-        help="STIX objects or names, gzip or not; - is standard input.",
+        callback=require_file,
+        help="STIX objects, names or a table, gzip or not; - is standard input.",
     ),
 ]
 TlpLabel = Annotated[
@@ -38,6 +40,14 @@ Group = Annotated[
     typer.Option(metavar="G", help="All members of a group of this node; may be repeated."),
 ]
 Format = Annotated[FileFormat, typer.Option("--format", help="What the file holds.")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="COLUMN=MEANING",
+        help="Of a table: a heading or number, and name, threat_type, first_seen and others.",
+    ),
+]
 ValidDays = Annotated[
     int | None, typer.Option(metavar="N", min=1, max=3660, help="For names; else 90.")
 ]
@@ -73,6 +83,29 @@ ReleaseTlp = Annotated[
 HowUrgent = Annotated[
     Urgency, typer.Option("--urgency", help="What goes first where a line is thin.")
 ]
+PermittedActions = Annotated[
+    Pap | None,
+    typer.Option(
+        "--pap",
+        case_sensitive=False,
+        help="What readers may do; a block takes green or clear. Above TLP:GREEN else amber.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Sign nothing; say who would get it, and why.")
 ]
+
+
+def read_map(texts: list[str] | None) -> Mapping[str, str]:
+    """Read ``--map COLUMN=MEANING``.
+
+    Raises:
+        typer.BadParameter: for one without both parts.
+    """
+    found: dict[str, str] = {}
+    for text in texts or ():
+        column, equals, meaning = text.rpartition("=")
+        if not equals or not column.strip() or not meaning.strip():
+            raise typer.BadParameter("write COLUMN=MEANING, such as 2=name", param_hint="--map")
+        found[column.strip()] = meaning.strip().lower().replace("-", "_")
+    return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hub.cli.name_words import shown_name
 from hub.cli.object_commands import show_rows
 from hub.cli.options import AsJson, Home, opened, resolve_origin
 from hub.cli.output import count, hint, say, show_table, write_document
@@ -71,7 +72,7 @@ def list_waiting(
         return
     show_table(
         ("id", "name", "origin", "label", "code", "received"),
-        [(r.id, r.name, r.origin_name, r.tlp, r.code, r.received_at) for r in rows],
+        [(r.id, shown_name(r.name), r.origin_name, r.tlp, r.code, r.received_at) for r in rows],
     )
     _show_groups(groups)
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hub.cli.name_words import hint_warnings, shown_name
 from hub.cli.options import AsJson, Home, opened
-from hub.cli.output import hint, say, show_facts, show_table, write_document
+from hub.cli.output import hint, plain, say, show_facts, show_table, write_document
 
 if TYPE_CHECKING:
     from hub.verdicts.explain_verdict import NameExplanation
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 
 def verdict(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="A domain name.")] = None,
+    match_on: Annotated[
+        str | None,
+        typer.Option(
+            "--match-on",
+            metavar="WHAT",
+            help="As qname or nsdname alone; nsip or ip for an address.",
+        ),
+    ] = None,
     progress: Annotated[
         bool, typer.Option("--progress", help="How far verdicts are behind what is known.")
     ] = False,
@@ -24,25 +33,39 @@ def verdict(
     """Say what the claims on a name come to in the view of each label, and why."""
     if (name is None) != progress:
         raise typer.BadParameter("give a name, or --progress")
-    from hub.verdicts import explain_verdict
+    from hub.verdicts import backlog, explain_verdict
+    from hub.verdicts.guard_words import subject_words
+    from hub.verdicts.name_warnings import warn_of
+    from schemas.dns.subjects import OF_NAMES, Subject
 
     with opened(home) as node:
         if name is None:
-            behind = explain_verdict.progress(node)
+            behind = backlog.progress(node)
             if as_json:
                 write_document(behind)
             else:
                 _show_progress(behind)
             return
-        found = explain_verdict.explain_name(node, name)
+        if match_on is None:
+            found, *others = explain_verdict.explain_subjects(node, name)
+        else:
+            found, others = explain_verdict.explain_name(node, name, match_on), []
+        warned = list(warn_of(node, [found.name])) if found.match_on in OF_NAMES else []
     if as_json:
-        write_document(found)
+        odd = [warning for _, warnings in warned for warning in warnings]
+        more = {"warnings": plain(odd), "others": plain(others)}
+        write_document(plain(found) | more)
         return
-    _show(found)
+    if shown_name(found.name) != found.name:
+        say(shown_name(found.name))
+    for each in (found, *others):
+        if others:
+            say(f"As {subject_words(Subject(each.name, each.match_on))}:", "")
+        _show(each)
+    hint_warnings(warned)
 
 
 def _show_progress(behind: object) -> None:
-    from hub.cli.output import plain
 
     facts = plain(behind)
     show_facts({key.replace("_", " "): value for key, value in facts.items()})

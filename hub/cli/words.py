@@ -76,6 +76,15 @@ class History(StrEnum):
     JOIN = "join"
 
 
+class Pap(StrEnum):
+    """Which actions are permitted; blocking takes green or clear (PROTOCOL 2.4)."""
+
+    CLEAR = "clear"
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+
+
 class Urgency(StrEnum):
     """What goes first where a line is thin."""
 
@@ -104,6 +113,19 @@ class FileFormat(StrEnum):
     CSV = "csv"
 
 
+class ImportFormat(StrEnum):
+    """What a file to import holds."""
+
+    AUTO = "auto"
+    STIX = "stix"
+    STIX20 = "stix20"
+    MISP = "misp"
+    CSV = "csv"
+    NAMES = "names"
+    HOSTS = "hosts"
+    RPZ = "rpz"
+
+
 class ThreatType(StrEnum):
     """Why a name is listed (DNS 1)."""
 
@@ -120,6 +142,38 @@ class ThreatType(StrEnum):
     ROGUE_RESOLVER = "rogue-resolver"
     SINKHOLE = "sinkhole"
     TUNNELLING = "tunnelling"
+
+
+class SplitBy(StrEnum):
+    """What a domain set is split by."""
+
+    TLD = "tld"
+
+
+class MatchScope(StrEnum):
+    """What of a name is meant (DNS 1)."""
+
+    SUBTREE = "subtree"
+    EXACT = "exact"
+    WILDCARD_ONLY = "wildcard-only"
+
+
+class RequestedAction(StrEnum):
+    """What an author asks readers to do (DNS 1)."""
+
+    BLOCK_DROP = "block-drop"
+    BLOCK_NODATA = "block-nodata"
+    BLOCK_NSDNAME = "block-nsdname"
+    BLOCK_NXDOMAIN = "block-nxdomain"
+    CHECK_OWN_ZONES = "check-own-zones"
+    DELEGATION_RESTORE = "delegation-restore"
+    MONITOR = "monitor"
+    NOTIFY_REGISTRANT = "notify-registrant"
+    PATCH = "patch"
+    REDIRECT_SINKHOLE = "redirect-sinkhole"
+    REGISTRAR_SUSPEND = "registrar-suspend"
+    REGISTRY_BLOCK = "registry-block"
+    REGISTRY_HOLD = "registry-hold"
 
 
 class ObjectState(StrEnum):
@@ -173,6 +227,33 @@ class OpinionWord(StrEnum):
     NEUTRAL = "neutral"
     AGREE = "agree"
     STRONGLY_AGREE = "strongly-agree"
+
+
+class HijackAnswer(StrEnum):
+    """What an authority says of a claimed hijack."""
+
+    AUTHORISED = "authorised"
+    NOT_OURS = "not-ours"
+    REVERTED = "reverted"
+
+
+class HijackVector(StrEnum):
+    """By which way a delegation was taken (DNS 1)."""
+
+    EPP_CREDENTIAL = "epp-credential"
+    REGISTRAR_ACCOUNT_COMPROMISE = "registrar-account-compromise"
+    REGISTRATION_SYSTEM_COMPROMISE = "registration-system-compromise"
+    SOCIAL_ENGINEERING = "social-engineering"
+    UNKNOWN = "unknown"
+
+
+class ConcentrationBy(StrEnum):
+    """By what claims on names are counted together."""
+
+    REGISTRAR = "registrar"
+    TLD = "tld"
+    NAMESERVER = "nameserver"
+    WINDOW = "window"
 
 
 class OutcomeWord(StrEnum):

@@ -13,7 +13,14 @@ from typing import Final
 from urllib.parse import unquote
 
 from hub.errors import NotFound
-from hub.exchange.selecting import GROUP, ORIGIN, THREAT_TYPE, Selection, read_pairs
+from hub.exchange.selecting import (
+    GROUP,
+    ORIGIN,
+    REGISTRAR,
+    THREAT_TYPE,
+    Selection,
+    read_pairs,
+)
 from hub.node import Node
 from hub.peers.directory import resolve_peer
 from hub.storage.queries.groups import find_group
@@ -37,7 +44,8 @@ def read_selection(node: Node, text: str) -> Selection:
         node: this node.
         text: such as ``origin=registry-x,origin=self,threat_type=phishing``; an origin is a peer,
             ``self``, or any node by its full id, for relayed objects have origins that are no
-            peers. A group is one of this node, or ``ORIGIN/NAME`` for one of another.
+            peers. A registrar is named by its number at IANA. A group is one of this node, or
+            ``ORIGIN/NAME`` for one of another.
 
     Raises:
         WireFormatError: ``E_SCHEMA`` when it is no selection.
@@ -50,7 +58,13 @@ def read_selection(node: Node, text: str) -> Selection:
     origins = {_origin_of(node, value) for key, value in pairs if key == ORIGIN}
     words = {value for key, value in pairs if key == THREAT_TYPE}
     groups = {_group_of(node, value) for key, value in pairs if key == GROUP}
-    return Selection(tuple(sorted(origins)), tuple(sorted(words)), tuple(sorted(groups)))
+    registrars = {int(value) for key, value in pairs if key == REGISTRAR}
+    return Selection(
+        tuple(sorted(origins)),
+        tuple(sorted(words)),
+        tuple(sorted(groups)),
+        tuple(sorted(registrars)),
+    )
 
 
 def read_target(node: Node, text: str) -> str:

@@ -8,6 +8,8 @@ from datetime import datetime
 from federation.feeds.ownership import claim_strength
 from federation.identity.node_document import PinnedNode
 from hub.storage.queries.objects import ObjectRow
+from schemas.dns.extensions import DNS_THREAT
+from schemas.dns.subjects import QNAME
 from schemas.errors import WireFormatError
 from schemas.identifiers import NodeId, StixId
 from schemas.markings import EffectiveLabel, Tlp
@@ -87,7 +89,7 @@ def name_key_of(value: Mapping[str, object]) -> str | None:
     pattern = value.get("pattern")
     if value.get("type") != "indicator" or not isinstance(pattern, str):
         return None
-    if value.get("pattern_type") != "stix":
+    if value.get("pattern_type") != "stix" or not _is_on_names(value):
         return None
     try:
         found = simple_observables(pattern)
@@ -98,6 +100,13 @@ def name_key_of(value: Mapping[str, object]) -> str | None:
     name = found[0].value.lower()
     # No name is longer or holds a NUL, and PostgreSQL indexes and stores neither.
     return name if len(name) <= LONGEST_NAME and "\0" not in name else None
+
+
+def _is_on_names(value: Mapping[str, object]) -> bool:
+    """Tell whether it matches names in queries, and not name servers or addresses."""
+    extensions = value.get("extensions")
+    facts = extensions.get(DNS_THREAT) if isinstance(extensions, Mapping) else None
+    return not isinstance(facts, Mapping) or facts.get("match_on", QNAME) == QNAME
 
 
 def audience_of(feeds: Iterable[str]) -> frozenset[str] | None:

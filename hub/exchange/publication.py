@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from federation.delivery.plan import ROUTINE
 from federation.feeds.sharing_policy import Release
+from hub.exchange.import_marks import Note, note_publication
 from hub.imports.drafts import Draft
 from schemas.identifiers import EntryHash, FeedName
 from schemas.markings import Tlp
@@ -29,6 +30,8 @@ class Publication:
     supersedes: EntryHash | None = None
     release: Release | None = None
     urgency: str = ROUTINE
+    pap: str | None = None
+    note: Note = note_publication
 
 
 @dataclass(slots=True)

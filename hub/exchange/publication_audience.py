@@ -16,7 +16,8 @@ from federation.policy.decision import Decision
 from federation.policy.explain import sentences
 from federation.policy.sharing import decide_delivery, decide_feed_read
 from hub.node import Node
-from hub.peers.groups import OpenGroup, require_open_group
+from hub.peers.groups import PRIVATE_GROUP, OpenGroup, require_open_group
+from hub.peers.private_group import require_or_imagine
 from hub.peers.standing import standing_of
 from hub.storage.queries.feeds import FeedRow, list_feeds
 from hub.storage.queries.peers import PeerRow
@@ -102,6 +103,8 @@ class Audience:
             SharingRefused: ``E_GROUP_EMPTY``, ``E_AUDIENCE_REFUSED``.
         """
         for group in self.groups:
+            if group.group.name == PRIVATE_GROUP:
+                continue  # this node itself is the audience
             if not group.members and not self._followed(group, lowest=Tlp.CLEAR):
                 raise SharingRefused(
                     "E_GROUP_EMPTY",
@@ -116,6 +119,8 @@ class Audience:
             if not decision.allowed:
                 raise _refused(f"{peer.name}: {' '.join(sentences(decision))}", decision.code)
         for group in self.groups:
+            if group.group.name == PRIVATE_GROUP:
+                continue
             members = [by_peer[node_id] for node_id in group.members if node_id in by_peer]
             reading = any(line.decision == "allowed" for line in members)
             if not reading and not self._followed(group, lowest=self.tlp):
@@ -170,9 +175,18 @@ class Audience:
 
 
 def read_audience(
-    tx: Transaction, node: Node, tlp: Tlp, to: tuple[PeerRow, ...], groups: Sequence[str]
+    tx: Transaction,
+    node: Node,
+    tlp: Tlp,
+    to: tuple[PeerRow, ...],
+    groups: Sequence[str],
+    *,
+    dry_run: bool = False,
 ) -> Audience:
     """Find the named groups, and what their members are known to hold.
+
+    Args:
+        dry_run: the private group need not be there yet.
 
     Raises:
         SharingRefused: ``E_CLEAR_TO_NAMED``, ``E_NOBODY``.
@@ -190,7 +204,8 @@ def read_audience(
             f"TLP:{tlp.wire.upper()} goes only to whom you name, and you named nobody",
             _NAMED,
         )
-    found = tuple(require_open_group(tx, node, name) for name in dict.fromkeys(groups))
+    find = require_or_imagine if dry_run else require_open_group
+    found = tuple(find(tx, node, name) for name in dict.fromkeys(groups))
     own = list_feeds(tx, own=True)
     return Audience(
         node_id=node.node_id,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from federation.delivery.plan import ROUTINE
 from federation.errors import SharingRefused
 from federation.feeds.sharing_policy import Release
+from hub.exchange.import_marks import Note, note_publication
 from hub.exchange.preparing import RefusedObject, known_definitions, prepare
 from hub.exchange.publication import Publication
 from hub.exchange.publication_audience import AudienceLine, read_audience
@@ -45,6 +46,9 @@ class PublishRequest:
         supersedes: the entry that made the objects narrower than ``tlp`` (PROTOCOL 3.3).
         release: from when on receivers show it to their own readers at a laxer label.
         urgency: ``routine``, ``priority`` or ``immediate``: what goes first on thin lines.
+        pap: which actions are permitted, of ``PAP_LEVELS``; None is what the label implies, and
+            above GREEN that is amber: nobody blocks by it (PROTOCOL 2.4).
+        note: told, inside each write, which objects stand published by it.
     """
 
     drafts: Sequence[Draft]
@@ -61,6 +65,8 @@ class PublishRequest:
     supersedes: EntryHash | None = None
     release: Release | None = None
     urgency: str = ROUTINE
+    pap: str | None = None
+    note: Note = note_publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,9 @@ def publish_objects(node: Node, request: PublishRequest) -> PublishOutcome:
     _refuse_release_that_widens_nothing(request)
     with node.database.read() as tx:
         peers = list_peers(tx)
-        audience = read_audience(tx, node, request.tlp, request.to, request.groups)
+        audience = read_audience(
+            tx, node, request.tlp, request.to, request.groups, dry_run=request.dry_run
+        )
         definitions = known_definitions(tx, node, request.drafts)
     lines = tuple(audience.line(peer) for peer in peers)
     audience.refuse_where_nobody_is(lines, dry_run=request.dry_run)
@@ -123,6 +131,8 @@ def publish_objects(node: Node, request: PublishRequest) -> PublishOutcome:
             supersedes=request.supersedes,
             release=request.release,
             urgency=request.urgency,
+            pap=request.pap,
+            note=request.note,
         ),
         ready,
         peers,

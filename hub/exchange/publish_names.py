@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hub.exchange.same_claim import lasts, says_the_same
 from hub.imports.drafts import Draft
 from hub.imports.name_drafts import grouping_for, indicators_from_names
 from hub.imports.name_lists import NamedLine
 from hub.node import Node
+from hub.storage.queries.imports import published_of
 from hub.storage.queries.objects import ObjectRow, contents_of, live_names
 from schemas.identifiers import b32
 from schemas.markings import Tlp
@@ -41,18 +43,50 @@ def drafts_from_names(
     """
     now = node.now()
     # What is live for real has no part in an exercise, whose objects are all its own.
-    live = {} if options.exercise else _live(node, names, tlp, options.threat_type, now)
-    fresh = indicators_from_names(
-        [line for line in names if line.name.a_label not in live],
-        node_id=node.node_id,
-        identity=node.identity,
-        now=now,
-        valid_days=options.valid_days,
-        threat_type=options.threat_type,
-        confidence=options.confidence,
-        new_idn=lambda: b32(node.entropy(IDN_BYTES)),
+    live = {} if options.exercise else _live(node, names, tlp, now)
+    kept = {
+        name: draft
+        for name, drafts in live.items()
+        for draft in reversed(drafts)
+        if options.threat_type in draft.value.get("labels", ())
+    }
+    plain = [line for line in names if line.said is None]
+    fresh = _fresh(node, [n for n in plain if n.name.a_label not in kept], options, now)
+    wanted = {line.name.a_label for line in plain}
+    told = [line for line in names if line.said is not None]
+    return [
+        *(draft for name, draft in kept.items() if name in wanted),
+        *fresh,
+        *(
+            _as_live(line, draft, live.get(line.name.a_label, ()), now)
+            for line, draft in zip(told, _fresh(node, told, options, now), strict=True)
+        ),
+    ]
+
+
+def _fresh(
+    node: Node, names: Sequence[NamedLine], options: NameOptions, now: datetime
+) -> list[Draft]:
+    return list(
+        indicators_from_names(
+            names,
+            node_id=node.node_id,
+            identity=node.identity,
+            now=now,
+            valid_days=options.valid_days,
+            threat_type=options.threat_type,
+            confidence=options.confidence,
+            new_idn=lambda: b32(node.entropy(IDN_BYTES)),
+        )
     )
-    return [*live.values(), *fresh]
+
+
+def _as_live(line: NamedLine, draft: Draft, live: Sequence[Draft], now: datetime) -> Draft:
+    """Keep the live indicator that says what a table's line says; else the new one."""
+    for held in live:
+        if says_the_same(held.value, draft.value) and lasts(line, held.value, now):
+            return Draft(held.value, held.idn_name, line.line)
+    return draft
 
 
 def wrap_names(node: Node, title: str, values: Sequence[Mapping[str, object]]) -> Draft:
@@ -68,8 +102,8 @@ def wrap_names(node: Node, title: str, values: Sequence[Mapping[str, object]]) -
 
 
 def _live(
-    node: Node, names: Sequence[NamedLine], tlp: Tlp, threat_type: str, now: datetime
-) -> dict[str, Draft]:
+    node: Node, names: Sequence[NamedLine], tlp: Tlp, now: datetime
+) -> dict[str, list[Draft]]:
     with node.database.read() as tx:
         rows: list[ObjectRow] = [
             row
@@ -77,11 +111,14 @@ def _live(
             for row in found
             if row.tlp == tlp and not row.exercise
         ]
+        # What an import alone stands for is its feed's word, and ends when the import is undone.
+        published = published_of(tx, [row.stix_id for row in rows])
+        rows = [row for row in rows if published.get(row.stix_id, True)]
         contents = contents_of(tx, [row.object_row for row in rows])
-    live: dict[str, Draft] = {}
+    live: dict[str, list[Draft]] = {}
     for row in rows:
         value = strict_loads(contents[row.object_row])
         is_valid = read_stix_time(value["valid_until"]) > now if "valid_until" in value else True
-        if row.name_key and is_valid and threat_type in value.get("labels", ()):
-            live.setdefault(row.name_key, Draft(value, idn_name=row.idn))
+        if row.name_key and is_valid:
+            live.setdefault(row.name_key, []).append(Draft(value, idn_name=row.idn))
     return live

@@ -20,6 +20,7 @@ from federation.policy.closure import find_leaks
 from hub.exchange import taking_back, visible
 from hub.exchange.held_versions import is_mark
 from hub.exchange.marking import write_label
+from hub.exchange.noted_sets import store_versions
 from hub.exchange.object_rows import audience_of, draft_row, open_label
 from hub.exchange.own_feeds import AppendedEntry, append_entry, wake_readers
 from hub.exchange.publication import Publication, StoredPublication
@@ -120,10 +121,11 @@ class _PartWrite:
     def store(self, part: Sequence[tuple[Prepared, ...]], peers: Sequence[PeerRow]) -> None:
         """Settle, seal and store every entry of the part in every feed."""
         definition = _definition_of(self.publication.tlp)
-        ids = {item.stix_id for entry in part for item in entry} | {definition.stix_id}
-        ids |= self.definitions.keys()
+        given = dict.fromkeys(item.stix_id for entry in part for item in entry)
+        ids = given.keys() | {definition.stix_id} | self.definitions.keys()
         refs = {ref for entry in part for item in entry for ref in item.refs}
         self._load(ids | refs)
+        held = frozenset(self.claims)
         self._numbers = self._claim_numbers(part)
         for entry in part:
             settled = [item for item in entry if self._settles(item)]
@@ -133,10 +135,12 @@ class _PartWrite:
             self.outcome.unchanged += sum(
                 item.stix_id not in sealed and item.stix_id not in refused for item in settled
             )
-        stored_objects.store_objects(
-            self.tx, [(row, self.contents[number]) for number, row in self.new.items()]
-        )
+        new = [(row, self.contents[number]) for number, row in self.new.items()]
+        store_versions(self.tx, new, self.now)
         stored_objects.store_carried(self.tx, self.links)
+        if not self.publication.exercise:
+            stand = [stix_id for stix_id in given if stix_id not in self.outcome.refused_ids]
+            self.publication.note(self.tx, stand, held)
         rows = [self.new.get(number) or row for number, row in self.shown.items()]
         again = self.shown.keys() - self.new.keys()
         visible.show(self.tx, rows, self.contents, self.now, again, self.refs)
@@ -345,7 +349,9 @@ class _PartWrite:
         relay = (held.relay if held else None) or defaults.get(feed.kind, "none")
         stated = self.publication.release
         release = None if stated is None else {"at": stated.at, "tlp": stated.tlp}
-        policy = policy_members(self.publication.tlp, relay=relay, release=release)
+        policy = policy_members(
+            self.publication.tlp, relay=relay, pap=self.publication.pap, release=release
+        )
         if self.publication.urgency != ROUTINE:
             policy["urgency"] = self.publication.urgency
         if self.publication.exercise:

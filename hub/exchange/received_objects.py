@@ -34,6 +34,7 @@ from hub.exchange.held_versions import (
     is_mark,
     require_order,
 )
+from hub.exchange.noted_sets import replace_version, store_versions
 from hub.exchange.object_rows import audience_of, draft_row, open_label
 from hub.exchange.received_content import JudgedContent, JudgedObject
 from hub.exchange.releases import note_release_of
@@ -144,7 +145,8 @@ class ReceivedObjects:
         self._flush()
 
     def _flush(self) -> None:
-        stored.store_objects(self.tx, [(r, self._contents[r.object_row]) for r in self._new])
+        new = [(row, self._contents[row.object_row]) for row in self._new]
+        store_versions(self.tx, new, self.now)
         stored.store_carried(self.tx, self._links)
         if any(row.code == CORROBORATION or row.stix_type == "opinion" for row in self._new):
             ask_for_work(self.tx, self.now)  # a second voice, or an authority's, may have come
@@ -271,7 +273,7 @@ class ReceivedObjects:
                 claims.sort(key=stored.by_version)
         else:
             self._flush()
-            stored.replace_object(self.tx, row, self._contents[row.object_row])
+            replace_version(self.tx, row, self._contents[row.object_row], self.now)
             visible.show(self.tx, [row], self._contents, self.now)
             self._note([row])
         self.accepted += row.state == "accepted"

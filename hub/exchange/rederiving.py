@@ -25,6 +25,7 @@ from datetime import datetime
 from federation.identity.node_document import PinnedNode
 from hub.exchange import visible
 from hub.exchange.noted_content import note_content
+from hub.exchange.noted_sets import replace_version, store_versions
 from hub.exchange.replaying import Admitted, Replay, VersionKey, replay
 from hub.exchange.rival_claims import CONFLICT, displace, settle
 from hub.exchange.rosters import note_roster
@@ -199,12 +200,13 @@ def _apply(
         content = target.contents.get(key)
         if content is None:
             content = stored.contents_of(tx, [row.object_row])[row.object_row]
-        stored.replace_object(tx, row, content)
+        replace_version(tx, row, content, now)
     first = stored.claim_object_rows(tx, len(new))
     numbered = {
         key: replace(row, object_row=first + place) for place, (key, row) in enumerate(new.items())
     }
-    stored.store_objects(tx, [(row, target.contents[key]) for key, row in numbered.items()])
+    brought = [(row, target.contents[key]) for key, row in numbered.items()]
+    store_versions(tx, brought, now)
     # 3. Who carries them.
     _link_again(tx, held, target, numbered)
     # 4. Back into the views.

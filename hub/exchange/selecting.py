@@ -14,11 +14,12 @@ What it does not do: read what an operator wrote (``collection_options``), put o
 (``visible``), or say who reads them (``operators.readers``).
 
 >>> Selection.read("origin=a,threat_type=dga,threat_type=phishing")
-Selection(origins=('a',), threat_types=('dga', 'phishing'), groups=())
+Selection(origins=('a',), threat_types=('dga', 'phishing'), groups=(), registrars=())
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
@@ -26,7 +27,8 @@ from urllib.parse import quote, unquote
 
 from hub.storage.queries.objects import ObjectRow
 from hub.storage.queries.scopes import GroupKey
-from schemas.dns.extensions import DNS_THREAT
+from schemas.dns.delegations import read_iana_id
+from schemas.dns.extensions import DNS_DELEGATION_CHANGE, DNS_THREAT
 from schemas.errors import WireFormatError
 from schemas.identifiers import NodeId
 from schemas.strict_json import strict_loads
@@ -34,6 +36,11 @@ from schemas.strict_json import strict_loads
 ORIGIN: Final = "origin"
 THREAT_TYPE: Final = "threat_type"
 GROUP: Final = "group"
+REGISTRAR: Final = "registrar"
+
+
+_REGISTRAR: Final = b"registrar"
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +51,13 @@ class Selection:
         origins: node ids.
         threat_types: words of the dns-threat extension, or labels of objects without it.
         groups: whose groups, by name, of which one has to have carried it.
+        registrars: numbers at IANA; of the dns-threat or dns-delegation-change extension.
     """
 
     origins: tuple[str, ...] = ()
     threat_types: tuple[str, ...] = ()
     groups: tuple[GroupKey, ...] = ()
+    registrars: tuple[int, ...] = ()
 
     def write(self) -> str:
         """Write the selection as it is stored and shown."""
@@ -56,6 +65,7 @@ class Selection:
         pairs += [f"{THREAT_TYPE}={word}" for word in self.threat_types]
         # Another node's group may have any name at all, commas and signs of equality included.
         pairs += [f"{GROUP}={node_id}/{quote(name, safe='')}" for node_id, name in self.groups]
+        pairs += [f"{REGISTRAR}={number}" for number in self.registrars]
         return ",".join(pairs)
 
     @classmethod
@@ -67,6 +77,7 @@ class Selection:
             tuple(value for key, value in pairs if key == ORIGIN),
             tuple(value for key, value in pairs if key == THREAT_TYPE),
             tuple((NodeId(node_id), unquote(name)) for node_id, _, name in groups),
+            tuple(int(value) for key, value in pairs if key == REGISTRAR),
         )
 
     def matching(
@@ -79,17 +90,18 @@ class Selection:
 
         Args:
             rows: the objects.
-            contents: the bytes by object row; read only where threat types count.
+            contents: the bytes by object row; read only where threat types or registrars count.
             carried: the groups that carried it by object row; read only where groups count.
         """
         origins, words = frozenset(self.origins), frozenset(self.threat_types)
-        groups = frozenset(self.groups)
+        groups, registrars = frozenset(self.groups), frozenset(self.registrars)
         return [
             row
             for row in rows
             if (not origins or row.origin in origins)
             and (not groups or not groups.isdisjoint(carried.get(row.object_row, ())))
             and (not words or not words.isdisjoint(_threat_words(contents[row.object_row])))
+            and (not registrars or _registrar_of(contents[row.object_row]) in registrars)
         ]
 
 
@@ -106,7 +118,8 @@ def read_pairs(text: str) -> list[tuple[str, str]]:
     pairs = []
     for part in text.split(","):
         key, _, value = (word.strip() for word in part.partition("="))
-        if key not in {ORIGIN, THREAT_TYPE, GROUP} or not value:
+        is_meant = _NUMBER.fullmatch(value) if key == REGISTRAR else value
+        if key not in {ORIGIN, THREAT_TYPE, GROUP, REGISTRAR} or not is_meant:
             raise WireFormatError(
                 "E_SCHEMA",
                 f"{part!r} selects nothing",
@@ -114,6 +127,19 @@ def read_pairs(text: str) -> list[tuple[str, str]]:
             )
         pairs.append((key, value))
     return pairs
+
+
+def _registrar_of(content: bytes) -> int | None:
+    """Tell whose registration an object is about, by the registrar's number; None of most."""
+    if _REGISTRAR not in content:
+        return None
+    extensions = strict_loads(content).get("extensions")
+    for name in (DNS_THREAT, DNS_DELEGATION_CHANGE):
+        extension = extensions.get(name) if isinstance(extensions, dict) else None
+        registrar = extension.get("registrar") if isinstance(extension, dict) else None
+        if isinstance(registrar, dict):
+            return read_iana_id(registrar.get("iana_id"))
+    return None
 
 
 def _threat_words(content: bytes) -> frozenset[str]:

@@ -212,6 +212,11 @@ def may_read(tx: Transaction, feed: FeedRow, peer: PeerRow) -> bool:
     return _decide(feed, peer, find_peer(tx, feed.node_id), naming_of(tx, peer.node_id)).allowed
 
 
+def may_read_as(feed: FeedRow, peer: PeerRow, origin: PeerRow | None, naming: Naming) -> bool:
+    """Tell whether a peer may read a feed that can be served, from rows that were read before."""
+    return _is_servable(feed) and _decide(feed, peer, origin, naming).allowed
+
+
 def _listed_feeds(tx: Transaction, peer: PeerRow) -> list[FeedRow]:
     origins = {row.node_id: row for row in list_peers(tx)}
     naming = naming_of(tx, peer.node_id)

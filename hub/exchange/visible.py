@@ -24,6 +24,7 @@ from hub.exchange.closed_views import Closing, References
 from hub.exchange.collection_kinds import ORIGINALS_ID, SELECTION
 from hub.exchange.latest_versions import ClaimInView, settle_latest
 from hub.exchange.selecting import EVERYTHING, Selection
+from hub.incidents.note_incidents import note_incidents
 from hub.storage.queries import references, views
 from hub.storage.queries.collections import collections_of_kind
 from hub.storage.queries.groups import groups_of_objects
@@ -120,6 +121,7 @@ def show(
     first = [row.object_row for row in accepted if row.visible_at is None]
     update_objects(tx, first, visible_at=now)
     note_shown(tx, accepted, now)
+    note_incidents(tx, accepted, contents, now)
 
 
 def hide(

@@ -70,9 +70,8 @@ def withdraw_object(
         appended, whole = [], []
         for word in words:
             says_it = word.form is Form.WHOLE and (narrow is None or str(word.feed) in narrow)
-            entry = _retract(
-                tx, node, word.feed, stix_id, reason, last_word if says_it else None, now
-            )
+            last = [last_word] if says_it and last_word is not None else []
+            entry = append_retract(tx, node, word.feed, [stix_id], reason, last, now)
             appended.append(entry)
             whole += [entry] if says_it else []
         _store(tx, rows, last_word, whole, now)
@@ -131,7 +130,28 @@ def _last_word(
     newest = _newest(rows)
     if newest.state == "withheld":
         return None  # its bytes print a label that is no longer its own
-    value = strict_loads(stored.contents_of(tx, [newest.object_row])[newest.object_row])
+    content = stored.contents_of(tx, [newest.object_row])[newest.object_row]
+    return ended_version(
+        node, rows, newest, content, now, object_row=stored.claim_object_rows(tx, 1)
+    )
+
+
+def ended_version(
+    node: Node,
+    rows: Sequence[ObjectRow],
+    newest: ObjectRow,
+    content: bytes,
+    now: datetime,
+    *,
+    object_row: int,
+) -> tuple[ObjectRow, bytes] | None:
+    """Make the version that ends an object; None for what has no versions.
+
+    Args:
+        rows: all versions of it.
+        newest: the one that readers have, whose bytes are ``content``.
+    """
+    value = strict_loads(content)
     if "modified" not in value:
         return None
     # Later than the version it ends, also when our clock stands behind that version.
@@ -142,7 +162,7 @@ def _last_word(
         value,
         origin=node.node_id,
         now=now,
-        object_row=stored.claim_object_rows(tx, 1),
+        object_row=object_row,
         tlp=Tlp(newest.tlp),
         machine=newest.machine,
         exercise=newest.exercise,
@@ -151,32 +171,33 @@ def _last_word(
     return replace(row, strength=newest.strength, idn=newest.idn), write_json(value)
 
 
-def _retract(
+def append_retract(
     tx: Transaction,
     node: Node,
     feed: FeedName,
-    stix_id: str,
+    stix_ids: Sequence[str],
     reason: str,
-    last_word: tuple[ObjectRow, bytes] | None,
+    last_words: Sequence[tuple[ObjectRow, bytes]],
     now: datetime,
 ) -> AppendedEntry:
+    """Seal a ``retract`` of objects of one label, with those last versions that may stand there."""
     held = find_feed(tx, feed)
     relay = held.relay if held and held.relay else "none"
     lowest = Tlp.CLEAR if feed.kind == "clear" else Tlp.GREEN
-    members: dict[str, object] = {"ids": [stix_id], "reason": reason}
-    if last_word is None:
-        policy = policy_members(lowest, relay=relay)
-        return append_entry(tx, node, feed, kind="retract", policy=policy, now=now, members=members)
-    row, content = last_word
-    if row.idn is not None:
-        members["idn"] = {stix_id: row.idn}
+    members: dict[str, object] = {"ids": list(stix_ids), "reason": reason}
     # A definition has no label of its own and stands in feeds of several labels.
-    tlp = lowest if row.stix_type in UNPRINTED_TYPES else Tlp(row.tlp)
-    policy = policy_members(tlp, relay=relay)
-    if row.exercise:
+    labels = [Tlp(row.tlp) for row, _ in last_words if row.stix_type not in UNPRINTED_TYPES]
+    policy = policy_members(max(labels, default=lowest), relay=relay)
+    if not last_words:
+        return append_entry(tx, node, feed, kind="retract", policy=policy, now=now, members=members)
+    proofs = {row.stix_id: row.idn for row, _ in last_words if row.idn is not None}
+    if proofs:
+        members["idn"] = proofs
+    if any(row.exercise for row, _ in last_words):
         policy["exercise"] = True
+    objects = [content for _, content in last_words]
     return append_entry(
-        tx, node, feed, kind="retract", policy=policy, now=now, objects=[content], members=members
+        tx, node, feed, kind="retract", policy=policy, now=now, objects=objects, members=members
     )
 
 

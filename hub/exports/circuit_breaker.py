@@ -1,7 +1,8 @@
 """Stop an export whose size jumps (issue 5, point 5; THREATS 38).
 
-Decides by two sizes alone. A list that suddenly has twice its names, or hardly any, is more often a
-mistake or an attack than the truth, and the last good list is never far off.
+Decides by two sizes and by how many names were exchanged. A list that suddenly has twice its names,
+or hardly any, is more often a mistake or an attack than the truth, and the last good list is never
+far off.
 
 Invariants:
 * growth and loss count alike, as a share of the last good export;
@@ -35,3 +36,23 @@ def is_jump(*, before: int, after: int, percent: int) -> bool:
     if percent == 0 or before == 0 or change < LEAST_NAMES:
         return False
     return change * 100 > percent * before
+
+
+def is_churn(*, before: int, changed: int, percent: int) -> bool:
+    """Tell whether too much of an export was exchanged, whatever its size.
+
+    A list whose names were all replaced has the size of the last good one.
+
+    Args:
+        before: names in the last good export.
+        changed: names that came plus names that went.
+        percent: the largest share that passes; 200 means that all were replaced, 0 switches it off.
+
+    >>> is_churn(before=1_000, changed=900, percent=100)
+    False
+    >>> is_churn(before=1_000, changed=1_100, percent=100)
+    True
+    """
+    if percent == 0 or before == 0 or changed < LEAST_NAMES:
+        return False
+    return changed * 100 > percent * before

@@ -7,7 +7,8 @@ skipped, comment or blank; what was skipped is there with its code and the reaso
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -60,10 +61,12 @@ class ImportReport:
     Args:
         taken: how many lines (objects) were taken.
         changed: those of them that were taken in another form.
-        skipped: the others, each with its reason.
-        total_lines: all lines (objects) of the input.
+        skipped: the others, each with its reason; of very many the first ones.
+        total_lines: all lines (objects, attributes) of the input.
         comments: lines that hold a comment alone.
         blanks: empty lines.
+        skipped_counts: how many were skipped by code, where ``skipped`` does not name them all.
+        types: of what was skipped for its type, how many by type.
     """
 
     taken: int
@@ -72,7 +75,11 @@ class ImportReport:
     total_lines: int
     comments: int = 0
     blanks: int = 0
+    skipped_counts: Mapping[str, int] | None = None
+    types: Mapping[str, int] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
         """Count the skipped lines by code, the most frequent first."""
+        if self.skipped_counts is not None:
+            return dict(Counter(self.skipped_counts).most_common())
         return dict(Counter(line.code for line in self.skipped).most_common())

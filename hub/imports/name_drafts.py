@@ -16,7 +16,8 @@ from itertools import islice
 from typing import Any
 
 from hub.imports.drafts import Draft
-from hub.imports.name_lists import NamedLine
+from hub.imports.list_reading import NamedLine
+from hub.imports.said_facts import indicator_type, say_facts
 from schemas.dns.extensions import DNS_THREAT, dns_threat
 from schemas.dns.names import registrable_domain
 from schemas.errors import WireFormatError
@@ -27,8 +28,6 @@ INDICATORS_PER_ENTRY = 63
 """With their grouping they are the 64 objects that an entry may carry (PROTOCOL 2.4)."""
 _MAX_CONFIDENCE = 100
 _MAX_VALID_DAYS = 3660
-_INDICATOR_TYPES = {"sinkhole": "compromised", "dangling-delegation": "anomalous-activity"}
-"""Who asks for a sinkholed name is infected already (STIX 2.1 §10.8); else malicious activity."""
 
 
 def indicators_from_names(
@@ -87,6 +86,7 @@ def indicators_from_names(
         labels=labels,
         shared=shared,
         new_idn=new_idn,
+        describes=description is None,
     )
 
 
@@ -98,8 +98,9 @@ def _drafts(
     labels: list[str],
     shared: dict[str, Any],
     new_idn: Callable[[], str],
+    describes: bool,
 ) -> Iterator[Draft]:
-    indicator_types = [_INDICATOR_TYPES.get(threat_type, "malicious-activity")]
+    indicator_types = [indicator_type(threat_type)]
     # own_stix_id with its first half taken out of the loop; a test holds the two equal.
     namespace = node_namespace(node_id)
     for entry in names:
@@ -130,6 +131,8 @@ def _drafts(
             "indicator_types": indicator_types.copy(),
             "extensions": {DNS_THREAT: facts},
         }
+        if entry.said is not None:
+            say_facts(value, entry.said, describes=describes)
         yield Draft(value, idn_name, entry.line)
 
 

@@ -8,11 +8,12 @@ Invariants:
 * an object is never repaired and never changed.
 
 Does not: label anything (unmarked local STIX is AMBER+STRICT until a person labels it, PROTOCOL
-3.1), decide ownership, or convert STIX 2.0.
+3.1), decide ownership, or convert STIX 2.0 (``stix20_bundles``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hub.imports.drafts import ImportReport, SkippedLine
@@ -44,7 +45,11 @@ def read_bundle(
         WireFormatError: when the file as a whole cannot be read: ``E_JSON_*``, ``E_TOO_BIG``,
             ``E_SCHEMA`` (not STIX), ``E_STIX_VERSION`` (STIX 2.0).
     """
-    found = _objects_in(strict_loads(data, max_bytes=max_bytes))
+    return keep_sound(objects_in(strict_loads(data, max_bytes=max_bytes)))
+
+
+def keep_sound(found: Sequence[object]) -> tuple[list[dict[str, Any]], ImportReport]:
+    """Choose the sound objects of many, as ``read_bundle`` does; their positions count from 1."""
     taken: list[dict[str, Any]] = []
     skipped: list[SkippedLine] = []
     seen: dict[tuple[str, str], int] = {}
@@ -54,6 +59,7 @@ def read_bundle(
         except WireFormatError as error:
             skipped.append(SkippedLine(position, _id_of(value), error.code, error.detail))
         else:
+            assert isinstance(value, dict)  # noqa: S101 - narrowed for mypy; it was checked
             taken.append(value)
     report = ImportReport(
         taken=len(taken), changed=(), skipped=tuple(skipped), total_lines=len(found)
@@ -70,7 +76,15 @@ def _check_kept(value: object, position: int, seen: dict[tuple[str, str], int]) 
         raise WireFormatError("E_STIX_DUPLICATE", f"the same id and version as at position {first}")
 
 
-def _objects_in(value: object) -> list[Any]:
+def objects_in(value: object, *, old: bool = False) -> list[Any]:
+    """Find the objects of a bundle, of a list, or one alone.
+
+    Args:
+        old: STIX 2.0 is what is wanted.
+
+    Raises:
+        WireFormatError: ``E_SCHEMA``, or ``E_STIX_VERSION`` for STIX 2.0 that is not wanted.
+    """
     if isinstance(value, list):
         return value
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
@@ -80,11 +94,11 @@ def _objects_in(value: object) -> list[Any]:
     if value["type"] != "bundle":
         return [value]
     # A bundle names its version in STIX 2.0 alone; in 2.1 each object does (STIX 2.1 §8).
-    if value.get("spec_version") == "2.0":
+    if value.get("spec_version") == "2.0" and not old:
         raise WireFormatError(
             "E_STIX_VERSION",
             "the bundle is STIX 2.0",
-            "Convert it to STIX 2.1 first; importing STIX 2.0 comes with a later version.",
+            "Use `tocsin import` with --format stix20, which converts it to STIX 2.1.",
         )
     objects = value.get("objects", [])
     if not isinstance(objects, list):

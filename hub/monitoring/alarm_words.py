@@ -16,19 +16,29 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
+from hub.monitoring import traffic_words
 from hub.monitoring.alarms import (
+    ALARMS_UNSENT,
     AUDIT_HEAD_UNWRITTEN,
     AUTHORITY_DISSENTS,
+    BLOB_STORE_FULL,
+    BLOB_WRONG,
+    BLOBS_MISSING,
+    CANARY,
     CLOCK_SKEW,
+    CONCENTRATION,
     CORRECTIONS_WAIT,
     DOCUMENT_ENDS,
     ECHO,
     ECHO_LAXER,
     EVIDENCE_RECEIVED,
+    EXPORT_FAILED,
     EXPORT_JUMP,
     FEED_BEHIND,
     FEED_FROZEN,
     HEAD_STALE,
+    HIJACK_CLAIMED,
+    IMPORT_FAILED,
     OWN_ENTRIES_FOUND,
     OWN_FEED_CLOSED,
     PEER_BEHIND,
@@ -207,14 +217,6 @@ def _corrections(params: Params) -> str:
     return f"{waiting} request{'s' if waiting != 1 else ''} for a correction wait for a person."
 
 
-def _jump(params: Params) -> str:
-    return (
-        f"The export {params.get('format')} for {params.get('audience')} would go from "
-        f"{params.get('before')} names to {params.get('after')}: it is stopped, and the last good "
-        "one stays in force."
-    )
-
-
 def _roster_doubted(params: Params) -> str:
     return (
         f"Who is in the group {params.get('group')} stands as at the backup: its roster is hidden, "
@@ -232,6 +234,37 @@ def _at(text: object) -> str:
 def _head_unwritten(params: Params) -> str:
     what = f"{params['subject']}: {params['why']}"
     return f"The head of the audit cannot be kept outside the database ({what})."
+
+
+def _unsent(params: Params) -> str:
+    return f"Alarms cannot be sent to {params.get('address')}: {params.get('why')}."
+
+
+def _hijack(params: Params) -> str:
+    who = params.get("name") or "This node"
+    words = {
+        "own-zone": "it is a zone of yours",
+        "registry": "you run its registry",
+        "registrar": "you are its registrar",
+        "own-name-servers": "a zone of yours uses the same name servers",
+    }
+    concern = ", ".join(words.get(str(why), str(why)) for why in params.get("concern") or ())
+    servers = ", ".join(map(str, params.get("new_ns") or ())) or "other keys"
+    more = "; more of its claims are in `tocsin hijack list`"
+    is_more = str(params.get("subject")).endswith("/more")
+    return (
+        f"{who} claims that the delegation of {params.get('zone')} was hijacked, to {servers} "
+        f"({concern}): {params.get('state')}{more if is_more else ''}."
+    )
+
+
+def _concentration(params: Params) -> str:
+    return (
+        f"{params.get('names')} of {params.get('of')} {params.get('threat_type')} names of this "
+        f"week are registered at {params.get('registrar')} ({params.get('iana_id')}); in the "
+        f"{params.get('weeks')} weeks before it was {params.get('names_before')} of "
+        f"{params.get('of_before')}."
+    )
 
 
 _SENTENCES: Final[Mapping[str, Callable[[Params], str]]] = MappingProxyType(
@@ -254,9 +287,18 @@ _SENTENCES: Final[Mapping[str, Callable[[Params], str]]] = MappingProxyType(
         PEER_DEMOTED: _demoted,
         CORRECTIONS_WAIT: _corrections,
         AUDIT_HEAD_UNWRITTEN: _head_unwritten,
-        EXPORT_JUMP: _jump,
+        BLOBS_MISSING: traffic_words.blobs_missing,
+        BLOB_WRONG: traffic_words.blob_wrong,
+        BLOB_STORE_FULL: traffic_words.blobs_full,
+        ALARMS_UNSENT: _unsent,
+        EXPORT_JUMP: traffic_words.jump,
+        EXPORT_FAILED: traffic_words.export_failed,
+        IMPORT_FAILED: traffic_words.import_failed,
+        CANARY: traffic_words.canary,
         WIRE_VERSION: _apart,
         ROSTER_DOUBTED: _roster_doubted,
+        HIJACK_CLAIMED: _hijack,
+        CONCENTRATION: _concentration,
     }
 )
 
@@ -277,8 +319,22 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         CORRECTIONS_WAIT: "Run `tocsin correction list`, and answer whoever asked.",
         PEER_DEMOTED: "Speak with its administrator; `tocsin peer set` gives back what it lost, "
         "then `tocsin alarms --close N`.",
+        BLOBS_MISSING: "Ask its administrator whether its node runs and holds the list; it is "
+        "tried again at least hourly, and comes by `tocsin bundle import` too.",
+        BLOB_WRONG: "Telephone its administrator: a damaged disk, or somebody in between. Others "
+        "are asked for the list; then `tocsin alarms --close N`.",
+        BLOB_STORE_FULL: "Raise blob_store_mib in the settings if the disk has room, or turn down "
+        "who publishes that much.",
         AUDIT_HEAD_UNWRITTEN: "Correct audit_heads_file or audit_syslog in the settings; "
         "`tocsin audit head` tries at once.",
+        ALARMS_UNSENT: "Correct alarm_syslog in the settings, or the server; what waits is sent "
+        "then.",
+        IMPORT_FAILED: "It is asked again by itself; `tocsin import taxii run NAME` asks at once "
+        "and says more.",
+        EXPORT_FAILED: "Correct what it names; it is tried again every minute, and by "
+        "`tocsin export target run`.",
+        CANARY: "Look into the resolver's log, and run `named-checkzone` on the file; the alarm "
+        "ends when a later publication is seen there.",
         EXPORT_JUMP: "See what changed (`tocsin guard waiting`, `tocsin objects list`); if it is "
         "right, export with --accept-jump REASON.",
         OWN_FEED_CLOSED: 'See docs/operate.md, "After a restore": `tocsin db recover`, or a new '
@@ -296,6 +352,10 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "`tocsin peer thaw PEER`.",
         ROSTER_DOUBTED: "Put it right by `tocsin group list`, `group add` and `group remove`, then "
         "`tocsin alarms --close N`.",
+        HIJACK_CLAIMED: "See `tocsin hijack show INCIDENT`, look at the registration system, then "
+        "`tocsin hijack answer INCIDENT` with authorised, not-ours or reverted.",
+        CONCENTRATION: "See `tocsin concentration --registrar N`, which names whom to write to; "
+        "then `tocsin alarms --close N`.",
         WIRE_VERSION: "Update the node with the lower numbers; nothing is lost until then.",
         DOCUMENT_ENDS: "This node's own: `tocsin keys renew` with the root key file. A peer's: "
         "tell its administrator.",

@@ -18,6 +18,8 @@ from typing import Final
 
 from hub.exchange.serve_feeds import may_read
 from hub.monitoring.alarms import (
+    BLOB_STORE_FULL,
+    BLOBS_MISSING,
     CLOCK_SKEW,
     DOCUMENT_ENDS,
     FEED_BEHIND,
@@ -28,6 +30,7 @@ from hub.monitoring.alarms import (
     end_alarm,
     raise_alarm,
 )
+from hub.monitoring.blob_state import missing_blobs, store_is_full
 from hub.monitoring.endings import endings
 from hub.monitoring.exchange_state import FeedExchange, feed_exchanges
 from hub.node import Node
@@ -59,6 +62,8 @@ _WATCHED: Final = (
     HEAD_STALE,
     CLOCK_SKEW,
     DOCUMENT_ENDS,
+    BLOBS_MISSING,
+    BLOB_STORE_FULL,
 )
 
 
@@ -131,6 +136,8 @@ def _reasons(tx: Transaction, node: Node, now: datetime) -> list[Reason]:
         *_frozen(tx, held),
         *(Reason(DOCUMENT_ENDS, *ending) for ending in endings(tx, node, peers, now)),
         *_skewed(tx, [contacts[p.node_id] for p in peers if p.node_id in contacts], now),
+        *(Reason(BLOBS_MISSING, *missing) for missing in missing_blobs(tx, every, now - patience)),
+        *(Reason(BLOB_STORE_FULL, "blobs", full) for full in store_is_full(tx, node)),
     ]
 
 

@@ -48,6 +48,7 @@ from hub.node import Node
 from hub.peers.admit import is_reading
 from hub.peers.carried import CarriedFile, CarriedWriter, new_file, open_carried
 from hub.peers.carried_acks import acks_to_carry, take_acks
+from hub.peers.carried_blobs import ListsTaken, take_blobs, write_blobs
 from hub.peers.known_nodes import pinned
 from hub.peers.learned_origins import MOST_NEW_ORIGINS
 from hub.peers.node_documents import learn_node
@@ -112,12 +113,17 @@ class FeedTaken:
 
 @dataclass(frozen=True, slots=True)
 class BundleImported:
-    """What a file brought."""
+    """What a file brought.
+
+    Args:
+        lists: the lists of domain sets that came with it.
+    """
 
     peer: NodeId
     name: str
     made_at: datetime
     feeds: tuple[FeedTaken, ...]
+    lists: ListsTaken
 
 
 def export_bundle(
@@ -161,6 +167,7 @@ def export_bundle(
             done = _write_feed(node, recipient, writer, row.name, begins[row.name])
             if done is not None:
                 carried.append(done)
+        write_blobs(node, writer, [(one.feed, one.after, one.last) for one in carried])
         for values in acks:
             writer.write(acks_line(values))
         payload = end_payload(carriage, lines=writer.lines, digest=writer.digest)
@@ -262,6 +269,7 @@ def import_bundle(
         sender = _find_sender(node, file.carriage)
         file.survey(_open_end(node, sender, file))
         feeds = _take(node, sender, file, is_stopping)
+        lists = take_blobs(node, sender, file)
         for values in file.acks():
             take_acks(node, sender, values)
         with node.database.write() as tx:
@@ -271,7 +279,7 @@ def import_bundle(
                 entries=sum(pulled.entries for pulled in feeds.values()),
             )  # fmt: skip
     rows = tuple(_taken(feed, pulled) for feed, pulled in feeds.items())
-    return BundleImported(sender.node_id, sender.name, file.carriage.made_at, rows)
+    return BundleImported(sender.node_id, sender.name, file.carriage.made_at, rows, lists)
 
 
 def _require_for_us(node: Node, carriage: Carriage) -> None:

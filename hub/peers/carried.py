@@ -23,7 +23,6 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from array import array
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -33,9 +32,9 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from federation.delivery.carried_file import (
-    MAX_LINE,
     Carriage,
     CarriedAcks,
+    CarriedBlob,
     CarriedDocument,
     CarriedEnd,
     CarriedPage,
@@ -52,6 +51,7 @@ from federation.transport.peer_answers import FeedPage, read_objects, read_page
 from federation.transport.peer_client import MAX_CHAIN, MAX_PAGE
 from hub.errors import Conflict
 from hub.exchange.serve_feeds import MOST_LISTED
+from hub.peers.carried_lines import GRACE, GZIP, MAX_RATIO, LinePlaces, next_line
 from schemas.errors import WireFormatError
 from schemas.identifiers import FeedName, NodeId
 from schemas.strict_json import MAX_BODY_BYTES, write_json
@@ -59,18 +59,11 @@ from schemas.strict_json import MAX_BODY_BYTES, write_json
 MOST_LINES: Final = 200_000
 MOST_BYTES: Final = 32 * 1024**3
 """Of all lines unpacked: some hundred million objects."""
-MAX_RATIO: Final = 20
-_GRACE: Final = 65_536
-"""Bytes that a line may have whatever its ratio: the first of them pack best."""
 _LEVEL: Final = 6
-_GZIP: Final = 31
-"""zlib's ``wbits`` for one gzip member; its header names no time and no file."""
-_CHUNK: Final = 65_536
 _MEMBER: Final = b"\x1f\x8b\x08"
 """How a gzip member begins."""
 _LONGEST_END: Final = 16_384
 _MOST_TRIED: Final = 256
-_DIGEST_BYTES: Final = 32
 
 
 class CarriedWriter:
@@ -92,7 +85,7 @@ class CarriedWriter:
         self._digest.update(whole)
         self.lines += 1
         packed = _pack(whole, _LEVEL)
-        if len(whole) > max(_GRACE, MAX_RATIO * len(packed)):
+        if len(whole) > max(GRACE, MAX_RATIO * len(packed)):
             packed = _pack(whole, 0)  # its reader would take it for a bomb
         self._stream.write(packed)
 
@@ -121,29 +114,6 @@ def new_file(path: Path) -> Iterator[CarriedWriter]:
         partial.unlink(missing_ok=True)
 
 
-class _Places:
-    """Where the lines of a file begin, and the SHA-256 of each."""
-
-    def __init__(self) -> None:
-        self._offsets = array("Q")
-        self._digests = bytearray()
-
-    def __len__(self) -> int:
-        return len(self._offsets)
-
-    def add(self, offset: int, line: bytes) -> None:
-        self._offsets.append(offset)
-        self._digests += hashlib.sha256(line).digest()
-
-    def read(self, stream: IO[bytes], number: int) -> bytes:
-        """Read a line again, which must be what it was."""
-        line, _ = _next_line(stream, self._offsets[number])
-        begin = number * _DIGEST_BYTES
-        if hashlib.sha256(line).digest() != self._digests[begin : begin + _DIGEST_BYTES]:
-            raise not_carried("it changed while it was read")
-        return line
-
-
 @dataclass(slots=True)
 class CarriedFile:
     """A file whose first and last lines were read; once surveyed, a ``FeedSource``.
@@ -157,11 +127,12 @@ class CarriedFile:
     carriage: Carriage
     end: CarriedEnd
     _end_at: int
-    _places: _Places = field(default_factory=_Places)
+    _places: LinePlaces = field(default_factory=LinePlaces)
     _documents: dict[NodeId, list[int]] = field(default_factory=lambda: defaultdict(list))
     _pages: dict[FeedName, list[int]] = field(default_factory=lambda: defaultdict(list))
     _last_seqs: dict[FeedName, list[int]] = field(default_factory=lambda: defaultdict(list))
     _acks: list[int] = field(default_factory=list)
+    _blobs: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     def survey(self, signed: SignedExtent) -> None:
         """Compare all lines with what the sender signed, then find what is in which.
@@ -181,7 +152,7 @@ class CarriedFile:
                 raise not_carried("lines were added to it")
             if len(self._places) >= MOST_LINES or size > MOST_BYTES:
                 raise WireFormatError("E_TOO_BIG", "more lines than one file may carry")
-            line, following = _next_line(self.stream, offset)
+            line, following = next_line(self.stream, offset)
             whole.update(line)
             size += len(line)
             self._places.add(offset, line)
@@ -195,6 +166,10 @@ class CarriedFile:
             raise not_carried("lines follow its end")
         if isinstance(found, CarriedAcks):
             self._acks.append(number)
+        elif isinstance(found, CarriedBlob):
+            if found.part != len(self._blobs[found.sha256]):
+                raise not_carried("the parts of a blob are not in their order")
+            self._blobs[found.sha256].append(number)
         elif isinstance(found, CarriedDocument):
             self._documents[read_node_document(found.dsse).node_id].append(number)
         elif isinstance(found, CarriedPage):
@@ -250,11 +225,11 @@ class CarriedFile:
 
     def _documents_ahead(self, node_id: NodeId) -> Iterator[dict[str, Any]]:
         """Read the documents behind the first line, before it is known that the file is whole."""
-        _, offset = _next_line(self.stream, 0)
+        _, offset = next_line(self.stream, 0)
         for _ in range(MAX_CHAIN):
             if offset >= self._end_at:
                 return
-            line, offset = _next_line(self.stream, offset)
+            line, offset = next_line(self.stream, offset)
             # A line that is no document may have four megabytes; it is told by how it begins.
             found = read_line(line) if line.startswith(b'{"node":') else None
             if not isinstance(found, CarriedDocument):
@@ -284,6 +259,18 @@ class CarriedFile:
             if isinstance(found, CarriedAcks):
                 yield found.values
 
+    @property
+    def blobs(self) -> tuple[str, ...]:
+        """The digests of the blobs of which the file has bytes."""
+        return tuple(self._blobs)
+
+    def parts_of(self, sha256: str) -> Iterator[bytes]:
+        """Read the bytes of a blob, part by part; nothing of them is compared."""
+        for number in self._blobs.get(sha256, ()):
+            found = self._read_again(number)
+            if isinstance(found, CarriedBlob):
+                yield found.data
+
     def _read_again(self, number: int) -> Line:
         return read_line(self._places.read(self.stream, number))
 
@@ -302,7 +289,7 @@ def open_carried(
         OSError: it cannot be read.
     """
     with path.open("rb") as stream:
-        carriage = read_begin(_next_line(stream, 0)[0])
+        carriage = read_begin(next_line(stream, 0)[0])
         check_begin(carriage)
         end, end_at = _find_end(stream)
         yield CarriedFile(stream, carriage, end, end_at)
@@ -324,7 +311,7 @@ def _find_end(stream: IO[bytes]) -> tuple[CarriedEnd, int]:
         at = tail.rfind(_MEMBER, 0, at)
         if at < 0:
             break
-        unpacking = zlib.decompressobj(wbits=_GZIP)
+        unpacking = zlib.decompressobj(wbits=GZIP)
         try:
             line = unpacking.decompress(tail[at:], _LONGEST_END)
         except zlib.error:
@@ -335,41 +322,6 @@ def _find_end(stream: IO[bytes]) -> tuple[CarriedEnd, int]:
                 return found, begin + at
             break
     raise not_carried("it is cut off")
-
-
-def _next_line(stream: IO[bytes], offset: int) -> tuple[bytes, int]:
-    """Unpack the member at an offset; return its line with the line feed, and what is behind."""
-    stream.seek(offset)
-    unpacking = zlib.decompressobj(wbits=_GZIP)
-    line, taken = bytearray(), 0
-    while not unpacking.eof:
-        chunk = stream.read(_CHUNK)
-        if not chunk:
-            raise not_carried("it is cut off")
-        taken += len(chunk)
-        waiting = chunk
-        try:
-            while not unpacking.eof:
-                piece = unpacking.decompress(waiting, _CHUNK)
-                waiting = unpacking.unconsumed_tail
-                line += piece
-                _check_size(len(line), taken)
-                if not waiting and not piece:
-                    break
-        except zlib.error:
-            raise not_carried("its gzip data is broken") from None
-    taken -= len(unpacking.unused_data)
-    _check_size(len(line), taken)
-    if not line.endswith(b"\n") or line.count(b"\n") != 1:
-        raise not_carried("a part of it is not one line")
-    return bytes(line), offset + taken
-
-
-def _check_size(unpacked: int, packed: int) -> None:
-    if unpacked > MAX_LINE or unpacked > max(_GRACE, MAX_RATIO * packed):
-        raise WireFormatError(
-            "E_TOO_BIG", f"a line is over {MAX_LINE} bytes, or grows over {MAX_RATIO} times"
-        )
 
 
 def _last_seq(carried: CarriedPage, before: int) -> int:
@@ -387,5 +339,5 @@ def _is_passed(value: dict[str, Any], after_seq: int) -> bool:
 
 
 def _pack(data: bytes, level: int) -> bytes:
-    packer = zlib.compressobj(level, wbits=_GZIP)
+    packer = zlib.compressobj(level, wbits=GZIP)
     return packer.compress(data) + packer.flush()

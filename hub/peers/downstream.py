@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from hub.exchange.readmission import ACCEPTED, judged_again
@@ -180,10 +181,11 @@ def _verdict_effects(
 ) -> VerdictEffects:
     with node.database.read() as tx:
         waiting = names_claimed(tx, released)
-        every = sorted({*names_of_origin(tx, peer.node_id), *waiting.values()})
+        every = sorted({*names_of_origin(tx, peer.node_id), *chain(*waiting.values())})
     rows: dict[str, list[int]] = {}
-    for number, name in waiting.items():
-        rows.setdefault(name, []).append(number)
+    for number, claimed in waiting.items():
+        for name in claimed:
+            rows.setdefault(name, []).append(number)
     names = every[:most]
     found = VerdictEffects(len(names), len(every))
     for start in range(0, len(names), AT_ONCE):

@@ -14,7 +14,7 @@ from federation.policy.explain import sentences
 from federation.policy.sharing import decide_feed_read
 from hub.exchange.rosters import find_roster
 from hub.node import Node
-from hub.peers.groups import OpenGroup, require_open_group
+from hub.peers.groups import PRIVATE_GROUP, OpenGroup, require_open_group
 from hub.peers.standing import standing_of
 from hub.storage.queries.feeds import FeedRow, feeds_of_audience
 from hub.storage.queries.groups import GroupRow, gids_of, list_groups, members_of
@@ -83,7 +83,13 @@ def list_group_states(node: Node) -> tuple[GroupState, ...]:
     """List the groups of this node, and those of others that it is in, by name."""
     with node.database.read() as tx:
         listing = _Listing(tx, node)
-        return tuple(state for row in list_groups(tx) if (state := listing.state_of(row)))
+        return tuple(
+            state
+            for row in list_groups(tx)
+            # The private one is nobody's: `tocsin import list` tells what it carries.
+            if (row.name != PRIVATE_GROUP or row.node_id != node.node_id)
+            and (state := listing.state_of(row))
+        )
 
 
 def group_state(node: Node, name: str) -> GroupState:

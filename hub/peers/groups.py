@@ -65,6 +65,8 @@ GID_BYTES: Final = 16
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _TAKEN: Final = frozenset({"clear", "green", "self"})
 """Words that stand for something else where a group's name may stand."""
+PRIVATE_GROUP: Final = "~imports"
+"""The group that nobody joins (``private_group``); no operator's group can have this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,11 @@ def add_member(node: Node, name: str, peer: PeerRow, *, actor: str = "operator")
 
     Raises:
         NotFound: ``E_GROUP_UNKNOWN``.
-        Conflict: ``E_GROUP_MEMBER`` when it is in already; ``E_FROZEN`` or ``E_FEED``.
+        Conflict: ``E_GROUP_MEMBER`` when it is in already; ``E_GROUP_PRIVATE`` of the group that
+            nobody joins; ``E_FROZEN`` or ``E_FEED``.
     """
+    if name == PRIVATE_GROUP:
+        raise Conflict("E_GROUP_PRIVATE", f"nobody joins {name}", "Make a group of another name.")
     with node.database.write() as tx:
         now = node.now()
         held = require_open_group(tx, node, name)

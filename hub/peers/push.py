@@ -39,6 +39,7 @@ from hub.node import Node
 from hub.peers.audiences import naming_of
 from hub.peers.outbound import http_or_own, note_answers, reach
 from hub.peers.own_heads import hear_own_heads
+from hub.peers.push_blobs import blobs_owed, push_blobs
 from hub.peers.standing import is_reading
 from hub.peers.stated_heads import find_good_head, heads_by_feed
 from hub.peers.wire_version import require_common_version
@@ -96,7 +97,8 @@ def push_peer(
         if found is None or not is_reading(found):
             raise PeerState("E_PEER_BLOCKED", f"{peer.name} is blocked or suspended here")
         news = _news_for(tx, found)
-    if not news:
+        has_blobs = bool(blobs_owed(tx, node, found))
+    if not news and not has_blobs:
         return PushOutcome()
     require_common_version(node, found)
     with http_or_own(node, http) as way:
@@ -106,14 +108,16 @@ def push_peer(
         )
         try:
             pushing.run(news)
+            if not push_blobs(node, found, transport, pushing.is_late):
+                pushing.outcome.unfinished = True
         finally:
             note_answers(node, found.node_id, transport)
     return pushing.outcome
 
 
-def has_news(tx: Transaction, peer: PeerRow) -> bool:
-    """Tell whether there is an own entry or head that a peer was not sent."""
-    return bool(_news_for(tx, peer))
+def has_news(tx: Transaction, node: Node, peer: PeerRow) -> bool:
+    """Tell whether there is an own entry, head or blob that a peer was not sent."""
+    return bool(_news_for(tx, peer)) or bool(blobs_owed(tx, node, peer))
 
 
 def _news_for(tx: Transaction, peer: PeerRow) -> list[FeedRow]:

@@ -9,6 +9,7 @@ Invariants:
   label and below, caps and queues included (PROTOCOL 3.5);
 * not more than ``blocks_per_hour`` names come into force in any hour; what exceeds waits its turn,
   the oldest and strongest first, and is listed;
+* the names of a list that a person adopted come into force at once, and take nobody's place;
 * what nothing asks for any more, or what a guard or a hold stops, ends at once.
 
 What it does not do: write files (``hub.exports``), or decide on one name (``decide_block``).
@@ -16,7 +17,7 @@ What it does not do: write files (``hub.exports``), or decide on one name (``dec
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -37,9 +38,11 @@ from hub.storage.queries.blocks import (
 )
 from hub.storage.queries.tokens import TokenRow, find_token
 from hub.storage.transaction import Transaction
+from hub.verdicts.adopted_claims import adopted_among
 from hub.verdicts.evidence import holds_on
 from hub.verdicts.guard_lists import HOLD, REFUSE
 from hub.verdicts.guards import Guards, load_guards
+from schemas.dns.subjects import Subject, read_subject_key
 from schemas.errors import WireFormatError
 from schemas.markings import Tlp
 
@@ -55,11 +58,12 @@ HOUR: Final = timedelta(hours=1)
 LONGEST_REASON: Final = 1_024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BlockedName:
-    """A name that is blocked now.
+    """A name that is blocked now; not frozen, as there are many.
 
     Args:
+        name: the key of its subject; the name itself, of one in a query.
         match_scope: ``exact``, ``subtree`` or ``wildcard-only``.
         label: of the evidence that asks for it.
         since: when it came into force.
@@ -72,6 +76,11 @@ class BlockedName:
     result: float
     since: datetime
     ask: AskedBlock
+
+    @property
+    def subject(self) -> Subject:
+        """Return what is blocked: a name, a name server or an address."""
+        return read_subject_key(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +134,12 @@ def audience_blocks(
     tx: Transaction, node: Node, audience: str, *, constituent: str | None = None
 ) -> BlockView:
     """Tell how the blocks stand that an audience is shown, each by name; see ``blocked_names``."""
-    views = _views_of(tx, audience, constituent, node.now())
-    shown = [(block_view(tx, node, ceiling), zones) for ceiling, zones in views]
+    views = label_views(tx, audience, constituent, node.now())
+    return merged([(block_view(tx, node, ceiling), zones) for ceiling, zones in views])
+
+
+def merged(shown: Sequence[tuple[BlockView, tuple[str, ...] | None]]) -> BlockView:
+    """Put the views together that an audience is shown, each with its zones."""
     return BlockView(
         _merged((view.in_force, zones) for view, zones in shown),
         _merged((view.waiting, zones) for view, zones in shown),
@@ -144,7 +157,7 @@ def _merged(parts: Iterable[tuple[Sequence[_Named], tuple[str, ...] | None]]) ->
     found: dict[str, _Named] = {}
     for blocks, zones in parts:
         for block in blocks:
-            if zones is None or _touches(block.name, zones):
+            if zones is None or touches(block.name, zones):
                 found.setdefault(block.name, block)
     return tuple(found[name] for name in sorted(found))
 
@@ -152,18 +165,29 @@ def _merged(parts: Iterable[tuple[Sequence[_Named], tuple[str, ...] | None]]) ->
 def block_view(tx: Transaction, node: Node, ceiling: Tlp) -> BlockView:
     """Tell how the blocks of one label view stand now."""
     asked, stopped = _asked(tx, node, ceiling)
-    held = list_blocks(tx, ceiling)
+    return _view(asked, list_blocks(tx, ceiling), stopped, frozenset(), node.now())
+
+
+def _view(
+    asked: Mapping[str, AskedBlock],
+    held: Mapping[str, BlockRow],
+    stopped: Sequence[Stopped],
+    chosen: Collection[str],
+    now: datetime,
+) -> BlockView:
+    """Tell how a view stands once the chosen names are in force."""
     in_force, waiting = [], []
+    labels = list(Tlp)
     for name, ask in asked.items():
         row = held.get(name)
-        if row is not None and row.in_force_at is not None:
-            in_force.append(
-                BlockedName(
-                    name, ask.match_scope, Tlp(ask.label), ask.result, row.in_force_at, ask
-                )
-            )
+        since = None if row is None else row.in_force_at
+        if since is None and name in chosen:
+            since = now
+        if since is not None:
+            label = labels[ask.label]
+            in_force.append(BlockedName(name, ask.match_scope, label, ask.result, since, ask))
         else:
-            waiting.append(WaitingBlock(name, node.now() if row is None else row.asked_at))
+            waiting.append(WaitingBlock(name, now if row is None else row.asked_at))
     return BlockView(tuple(in_force), tuple(waiting), tuple(stopped))
 
 
@@ -182,7 +206,7 @@ def admit_blocks(
     Raises:
         WireFormatError: ``E_AUDIENCE``. NotFound: ``E_TOKEN_UNKNOWN``.
     """
-    for ceiling, _ in _views_of(tx, audience, constituent, node.now()):
+    for ceiling, _ in label_views(tx, audience, constituent, node.now()):
         _admit(tx, node, ceiling, node.settings.blocks_per_hour)
 
 
@@ -198,7 +222,7 @@ def release_waiting(node: Node, audience: str, *, reason: str, actor: str = "ope
     if not 1 <= len(reason.strip()) <= LONGEST_REASON:
         raise WireFormatError("E_REASON", f"a reason has 1 to {LONGEST_REASON} characters")
     with node.database.write() as tx:
-        ((ceiling, _),) = _views_of(tx, audience, None, node.now())
+        ((ceiling, _),) = label_views(tx, audience, None, node.now())
         released = _admit(tx, node, ceiling, 0)
         store_event(
             tx,
@@ -214,8 +238,36 @@ def release_waiting(node: Node, audience: str, *, reason: str, actor: str = "ope
 
 def _admit(tx: Transaction, node: Node, ceiling: Tlp, cap: int) -> int:
     """Bring one view up to now; a cap of 0 is none. Returns how many came into force."""
+    plan = plan_view(tx, node, ceiling, cap)
+    drop_blocks(tx, ceiling, plan.drop)
+    add_blocks(tx, ceiling, plan.add, plan.at)
+    put_in_force(tx, ceiling, plan.chosen, plan.at)
+    return len(plan.chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewPlan:
+    """What brings one view up to now, and how it stands then.
+
+    Args:
+        drop: blocks that nothing asks for any more.
+        add: names that are asked for since.
+        chosen: names that come into force.
+        at: when that is.
+    """
+
+    ceiling: Tlp
+    at: datetime
+    drop: Sequence[str]
+    add: Sequence[str]
+    chosen: Sequence[str]
+    after: BlockView
+
+
+def plan_view(tx: Transaction, node: Node, ceiling: Tlp, cap: int) -> ViewPlan:
+    """Decide what brings one view up to now, and change nothing; a cap of 0 is none."""
     now = node.now()
-    asked, _ = _asked(tx, node, ceiling)
+    asked, stopped = _asked(tx, node, ceiling)
     held = list_blocks(tx, ceiling)
     # What came into force within the hour keeps its place, also when it has ended: else one who
     # says and takes back brings any number into force. Who flaps takes one place.
@@ -224,13 +276,22 @@ def _admit(tx: Transaction, node: Node, ceiling: Tlp, cap: int) -> int:
         for name, row in held.items()
         if row.in_force_at is not None and row.in_force_at > now - HOUR
     }
-    drop_blocks(tx, ceiling, held.keys() - asked.keys() - new)
-    add_blocks(tx, ceiling, sorted(asked.keys() - held.keys()), now)
+    new -= adopted_among(tx, new, ceiling, since=now - HOUR)
     waiting = sorted(_waiting(asked, held, now))
-    free = len(waiting) if cap == 0 else max(0, cap - len(new))
-    chosen = [name for _, _, name in waiting[:free]]
-    put_in_force(tx, ceiling, chosen, now)
-    return len(chosen)
+    # What a person announced needs no place in an hour, and takes none.
+    announced = adopted_among(tx, [name for _, _, name in waiting], ceiling)
+    at_once = [name for _, _, name in waiting if name in announced]
+    others = [name for _, _, name in waiting if name not in announced]
+    free = len(others) if cap == 0 else max(0, cap - len(new))
+    chosen = [*at_once, *others[:free]]
+    return ViewPlan(
+        ceiling,
+        now,
+        sorted(held.keys() - asked.keys() - new),
+        sorted(asked.keys() - held.keys()),
+        chosen,
+        _view(asked, held, stopped, frozenset(chosen), now),
+    )
 
 
 def _waiting(
@@ -269,10 +330,14 @@ def _guard_codes(guards: Guards, ask: AskedBlock) -> Iterator[str]:
         yield GUARD_HOLDS
 
 
-def _views_of(
+def label_views(
     tx: Transaction, audience: str, constituent: str | None, now: datetime
 ) -> list[tuple[Tlp, tuple[str, ...] | None]]:
-    """List the label views that an audience is shown; zones where only what touches them."""
+    """List the label views that an audience is shown; zones where only what touches them.
+
+    Raises:
+        WireFormatError: ``E_AUDIENCE``. NotFound: ``E_TOKEN_UNKNOWN``.
+    """
     ceiling = AUDIENCES.get(audience)
     if ceiling is None or (constituent is not None and audience != "constituents"):
         raise WireFormatError(
@@ -298,5 +363,11 @@ def _constituent(tx: Transaction, name: str, now: datetime) -> TokenRow:
     return token
 
 
-def _touches(name: str, zones: tuple[str, ...]) -> bool:
+def touches(name: str, zones: tuple[str, ...]) -> bool:
+    """Tell whether a name is one of these zones or below one.
+
+    Args:
+        name: or the key of another subject; an address touches no zone.
+    """
+    name = read_subject_key(name).value
     return any(name == zone or name.endswith(f".{zone}") for zone in zones)

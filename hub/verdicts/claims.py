@@ -1,26 +1,30 @@
-"""Read claims out of accepted objects: who says what of which name, in which lineage.
+"""Read claims out of accepted objects: who says what of which subject, in which lineage.
 
-A claim is one version of one origin's indicator on one name. Several origins' claims on a name
-stay apart for ever, and so do the versions of one: which of them counts in a view follows from
-what that view shows (``name_verdict``).
+A claim is what one version of one origin's indicator says of one subject: a name, a name server or
+an address (``schemas.dns.subjects``). Several origins' claims on a subject stay apart for ever, and
+so do the versions of one: which of them counts in a view follows from what that view shows
+(``name_verdict``).
 
 Invariants:
 * each object is read once, in the order of arrival; what is shown anew behind the watermark is
   read once more;
 * every version is read, revoked ones and those that wait in quarantine too: whether it counts is
   its state's matter when verdicts are made, so that no change of state needs another reading;
-* the mark that a claim leaves bears its own label and the time at which it became visible.
+* the mark that a claim leaves bears its own label and the time at which it became visible;
+* what a pattern says that is more than alternatives, or matches on a thing that this release does
+  not know, is nobody's claim: never is it taken for a claim on the name in it.
 
-What it does not do: weigh anything.
+What it does not do: weigh anything, or read the lists of sets (``expand_sets``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from hub.exchange.entry_source import EntrySource, source_of_record
+from hub.incidents.note_facts import note_facts
 from hub.storage.dialects import to_micros
 from hub.storage.queries import claims as stored
 from hub.storage.queries.claims import Carrier, StoredClaim, UnreadObject
@@ -29,6 +33,8 @@ from hub.storage.queries.verdict_work import Mark, WorkState, put_marks
 from hub.storage.transaction import Transaction
 from schemas.dns.extensions import DNS_THREAT, MATCH_SCOPES, THREAT_TYPES
 from schemas.dns.names import read_name
+from schemas.dns.pattern_subjects import subjects_of
+from schemas.dns.subjects import OF_ADDRESSES, QNAME, Subject
 from schemas.errors import WireFormatError
 from schemas.strict_json import strict_loads
 from schemas.timestamps import read_stix_time
@@ -64,9 +70,11 @@ def read_claims(tx: Transaction, state: WorkState, limit: int) -> ReadClaims:
         state: how far has been read, as this write sees it.
     """
     again: list[UnreadObject] = []
+    before: Mapping[int, tuple[str, ...]] = {}
     if state.reads_again:
         again = stored.objects_to_read_again(tx, limit)
         numbers = [unread.object_row for unread in again]
+        before = stored.names_claimed(tx, numbers)
         stored.drop_claims(tx, numbers)
         stored.drop_asked(tx, numbers)
         if not again:
@@ -78,7 +86,7 @@ def read_claims(tx: Transaction, state: WorkState, limit: int) -> ReadClaims:
         if len(fresh) == limit:
             to = fresh[-1].object_row
         stored.move_watermark(tx, to)
-    claims = _read_all(tx, [*again, *fresh])
+    claims = _read_all(tx, [*again, *fresh], before)
     first = {unread.object_row for unread in fresh}
     return ReadClaims(
         objects=len(again) + len(fresh),
@@ -90,20 +98,26 @@ def read_claims(tx: Transaction, state: WorkState, limit: int) -> ReadClaims:
     )
 
 
-def _read_all(tx: Transaction, unread: Sequence[UnreadObject]) -> list[StoredClaim]:
+def _read_all(
+    tx: Transaction, unread: Sequence[UnreadObject], before: Mapping[int, Iterable[str]]
+) -> list[StoredClaim]:
     if not unread:
         return []
-    carriers = stored.carriers_of(tx, [item.object_row for item in unread if item.name])
-    sources = _sources(tx, carriers)
+    values = {item.object_row: _read_content(item) for item in unread}
+    carriers = stored.carriers_of(tx, [number for number, value in values.items() if value])
+    sources = sources_of(tx, carriers)
     several, elsewhere = _other_versions(tx, unread)
     claims = [
         replace(claim, several=claim.object_row in several)
         for item in unread
-        if (claim := _claim(item, carriers.get(item.object_row), sources)) is not None
+        for claim in _claims(item, values[item.object_row], carriers, sources)
     ]
     stored.mark_several(tx, several)
     stored.store_claims(tx, claims)
-    names: dict[int, set[str]] = {claim.object_row: {claim.name} for claim in claims}
+    note_facts(tx, unread, values, claims)
+    names: dict[int, set[str]] = {number: set(found) for number, found in before.items()}
+    for claim in claims:
+        names.setdefault(claim.object_row, set()).add(claim.name)
     for number, others in elsewhere.items():
         names.setdefault(number, set()).update(others)
     marks: list[Mark] = [
@@ -138,16 +152,16 @@ def _other_versions(
     claimed = stored.names_claimed(tx, several)
     elsewhere = {
         item.object_row: {
-            claimed[number]
+            name
             for number, *_ in groups.get((item.origin, item.stix_id), ())
-            if number in claimed
+            for name in claimed.get(number, ())
         }
         for item in unread
     }
     return several, elsewhere
 
 
-def _sources(
+def sources_of(
     tx: Transaction, carriers: Mapping[int, Carrier]
 ) -> dict[tuple[int, int], EntrySource]:
     """Tell what the entries say of their source; of an earlier release's from the bytes, once."""
@@ -166,29 +180,79 @@ def _sources(
     return found
 
 
-def _claim(
+def _read_content(item: UnreadObject) -> Mapping[str, Any]:
+    """Read an indicator that may be a claim; nothing where its pattern is of another language."""
+    value = strict_loads(item.content) if item.content else {}
+    is_stix = isinstance(value, dict) and value.get("pattern_type") == "stix"
+    return value if is_stix else {}
+
+
+def _claims(
     item: UnreadObject,
+    value: Mapping[str, Any],
+    carriers: Mapping[int, Carrier],
+    sources: Mapping[tuple[int, int], EntrySource],
+) -> list[StoredClaim]:
+    if not value:
+        return []
+    threat_type, match_scope, match_on = _threat_of(value)
+    subjects = _subjects(item, value, match_on)
+    # Only the extension says what else than a name is meant, so that without its words that are
+    # known here a verdict could not say it either, and would read as one on the name.
+    if not subjects or (match_on != QNAME and threat_type is None):
+        return []
+    carrier = carriers.get(item.object_row)
+    return [
+        claim_of(item, value, carrier, sources, (subject.key, threat_type, scope))
+        for subject, below in subjects.items()
+        for scope in [_reach(subject, match_scope, below=below)]
+    ]
+
+
+def _reach(subject: Subject, match_scope: str, *, below: bool) -> str:
+    if subject.match_on in OF_ADDRESSES:
+        return "exact"
+    return "subtree" if below else match_scope
+
+
+def _subjects(
+    item: UnreadObject, value: Mapping[str, Any], match_on: str
+) -> Mapping[Subject, bool]:
+    """List what an indicator is about; what is no name is nobody's verdict."""
+    if item.name and match_on == QNAME:
+        try:
+            name = read_name(item.name)
+        except WireFormatError:
+            return {}  # a pattern may say any text
+        return {Subject(name.a_label): name.subtree}
+    pattern = value.get("pattern")
+    return subjects_of(pattern, match_on) if isinstance(pattern, str) else {}
+
+
+def claim_of(
+    item: UnreadObject,
+    value: Mapping[str, Any],
     carrier: Carrier | None,
     sources: Mapping[tuple[int, int], EntrySource],
-) -> StoredClaim | None:
-    if not item.name or not item.content:
-        return None
-    try:
-        name = read_name(item.name)
-    except WireFormatError:
-        return None  # a pattern may say any text; what is no name is nobody's verdict
-    value = strict_loads(item.content)
+    about: tuple[str, str | None, str],
+) -> StoredClaim:
+    """Make a claim of an object.
+
+    Args:
+        carrier: the widest entry that carried it.
+        sources: what entries say of their sources.
+        about: the key of the subject, the threat type, and the reach.
+    """
     place = None if carrier is None else (carrier.feed_row, carrier.seq)
     source: EntrySource = {} if place is None else sources.get(place, {})
-    threat_type, match_scope = _threat_of(value)
     version_at = item.received_at if item.version_at is None else item.version_at
     return StoredClaim(
         object_row=item.object_row,
-        name=name.a_label,
+        name=about[0],
         origin=item.origin,
         confidence=_confidence_of(value),
-        threat_type=threat_type,
-        match_scope="subtree" if name.subtree else match_scope,
+        threat_type=about[1],
+        match_scope=about[2],
         # A clock that is ahead makes no claim younger than its arrival.
         claimed_at=min(version_at, item.received_at),
         valid_from=_instant(value.get("valid_from")),
@@ -207,8 +271,11 @@ def _confidence_of(value: Mapping[str, Any]) -> int:
     return max(0, min(_MOST, int(str(said))))
 
 
-def _threat_of(value: Mapping[str, Any]) -> tuple[str | None, str]:
-    """Read the threat type and what of the name is meant; words of a newer peer say nothing."""
+def _threat_of(value: Mapping[str, Any]) -> tuple[str | None, str, str]:
+    """Read the threat type, the reach and what it matches on.
+
+    Words of a newer peer say nothing, but for the last: that it is another thing than a name.
+    """
     extensions = value.get("extensions")
     facts = extensions.get(DNS_THREAT) if isinstance(extensions, dict) else None
     if isinstance(facts, dict):
@@ -216,10 +283,11 @@ def _threat_of(value: Mapping[str, Any]) -> tuple[str | None, str]:
         return (
             threat if threat in THREAT_TYPES else None,
             scope if isinstance(scope, str) and scope in MATCH_SCOPES else "exact",
+            str(facts.get("match_on", QNAME)),
         )
     labels = value.get("labels")
     known = [word for word in labels if word in THREAT_TYPES] if isinstance(labels, list) else []
-    return (known[0] if known else None), "exact"
+    return (known[0] if known else None), "exact", QNAME
 
 
 def _instant(text: object) -> int | None:

@@ -58,15 +58,21 @@ def corroborate(tx: Transaction, node: Node, names: Collection[str], now: dateti
     if not any(len(found) > 1 for found in voices.values()):
         return 0
     judging = _Judging(tx, node, voices, now)
-    chosen = [number for found in voices.values() for number in judging.corroborated(found)]
+    chosen = sorted({n for found in voices.values() for n in judging.corroborated(found)})
     rows = list(objects_at(tx, chosen))
     peers = peers_among(tx, {row.origin for row in rows})
     rows = [row for row in rows if _would_be_accepted(peers.get(row.origin), row)]
     accepted = [row for row in release(tx, rows, now) if row.state == "accepted"]
     if accepted:
-        of = {voice.claim.object_row: name for name, found in voices.items() for voice in found}
+        of: dict[int, list[str]] = {}
+        for name, found in voices.items():
+            for voice in found:
+                of.setdefault(voice.claim.object_row, []).append(name)
         at = to_micros(now)
-        put_marks(tx, [(of[row.object_row], row.shown_tlp, at, False) for row in accepted])
+        marks = [
+            (name, row.shown_tlp, at, False) for row in accepted for name in of[row.object_row]
+        ]
+        put_marks(tx, marks)
         store_event(
             tx,
             now,

@@ -25,6 +25,7 @@ from federation.trust.authority import covers_name, read_scopes
 from federation.trust.presets import TrustLevel
 from federation.trust.reputation import OutcomeKind
 from hub.errors import NotFound
+from hub.incidents.note_incidents import is_hijack_answer
 from hub.monitoring.alarms import AUTHORITY_DISSENTS, end_alarm, raise_alarm
 from hub.node import Node
 from hub.peers.standing import is_reading, standing_of
@@ -77,6 +78,8 @@ def read_disputes(
     rows: list[StoredDispute] = []
     marks: list[Mark] = []
     for each, value in values:
+        if is_hijack_answer(value):
+            continue  # it counts by authority or not at all (``incidents.claim_state``)
         names = sorted(
             {name for ref in _refs(value) if (name := _name(held.get((each.origin, ref))))}
         )
@@ -85,7 +88,7 @@ def read_disputes(
             rows.append(row)
             marks.append((name, each.label, to_micros(min(each.received_at, now)), False))
             if not row.own and row.confidence and not each.revoked:
-                _tell_of_authority(tx, row, now)
+                _tell_of_authority(tx, row, each.label, now)
     stored.store_disputes(tx, rows)
     put_marks(tx, marks)
     return len(rows)
@@ -131,14 +134,17 @@ def _read(each: UnreadOpinion, value: Mapping[str, Any], name: str, *, own: bool
     )
 
 
-def _tell_of_authority(tx: Transaction, row: StoredDispute, now: datetime) -> None:
+def _tell_of_authority(tx: Transaction, row: StoredDispute, label: int, now: datetime) -> None:
     peer = find_peer(tx, row.origin)
     if peer is None or not is_reading(peer):
         return
     if standing_of(peer).effective_trust < TrustLevel.MEMBER:
         return
     if covers_name(read_scopes(peer.authority), row.name, "benign"):
-        raise_alarm(tx, AUTHORITY_DISSENTS, row.name, now, peer=peer.node_id, name=peer.name)
+        raise_alarm(
+            tx, AUTHORITY_DISSENTS, row.name, now,
+            peer=peer.node_id, name=peer.name, tlp=Tlp(label).wire,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

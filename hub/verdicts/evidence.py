@@ -32,6 +32,7 @@ from federation.trust.authority import (
 )
 from federation.trust.presets import TrustLevel
 from federation.trust.reputation import PRIORS, Outcome, OutcomeKind, reliability
+from hub.incidents.claim_holds import HIJACK_AUTHORISED, held_servers, is_hijack_live
 from hub.peers.standing import is_reading, standing_of
 from hub.storage.dialects import to_micros
 from hub.storage.queries.claims import LiveClaim, live_claims, versions_of
@@ -50,7 +51,7 @@ from hub.storage.transaction import Transaction
 CONTESTED: Final = "CONTESTED"
 AUTHORITY_BENIGN: Final = "AUTHORITY_BENIGN"
 DECIDED_NOT_TO_BLOCK: Final = "DECIDED_NOT_TO_BLOCK"
-HOLDS: Final = frozenset({CONTESTED, AUTHORITY_BENIGN, DECIDED_NOT_TO_BLOCK})
+HOLDS: Final = frozenset({CONTESTED, AUTHORITY_BENIGN, DECIDED_NOT_TO_BLOCK, HIJACK_AUTHORISED})
 
 RELEASE: Final = "release"
 BLOCK: Final = "block"
@@ -113,6 +114,7 @@ def holds_on(
     decisions = {n: d for n, d in decisions_on(tx, names).items() if d.label <= label}
     about = disputes_about(tx, names) if is_anything_disputed(tx) else {}
     speakers = Speakers(tx, about.values())
+    authorised = held_servers(tx, names, label, now)
     for name in names:
         decision = decisions.get(name)
         if decision is not None and decision.decision == RELEASE:
@@ -124,6 +126,8 @@ def holds_on(
             if each.label <= label and not _is_settled(each, decision)
         ]
         codes = _held_by(tx, speakers, name, said, label, now) if said else ()
+        if name in authorised and decision is None:
+            codes = (*codes, HIJACK_AUTHORISED)
         if codes:
             found[name] = codes
     return found
@@ -276,7 +280,10 @@ def _is_hijack_open(tx: Transaction, zones: Sequence[str], label: int, now: date
     """Tell whether somebody who counts says that one of the zones is hijacked.
 
     Whoever took a registry's account would else clear its own names with the registry's word.
+    By an incident on the very zone, or by an indicator on it as release 0.1 had it.
     """
+    if is_hijack_live(tx, zones, label, now):
+        return True
     at = to_micros(now)
     claims = [
         claim

@@ -31,22 +31,30 @@ from hub.storage.queries import claims as stored_claims
 from hub.storage.queries.claims import LiveClaim
 from hub.storage.queries.collections import granted_collections
 from hub.storage.queries.tokens import find_token
-from hub.storage.queries.verdict_work import count_due, state_of_work
 from hub.storage.queries.verdicts import (
     VerdictRow,
-    count_verdicts,
     find_verdict_of_object,
     verdict_for,
 )
 from hub.storage.transaction import Transaction
+from hub.verdicts.adopted_claims import with_adopted
 from hub.verdicts.evidence import disputes_on, holds_on
+from hub.verdicts.findings import Finding, Weighed
 from hub.verdicts.fuse import gather
-from hub.verdicts.guard_words import block_sentence, guard_sentence
+from hub.verdicts.guard_words import block_sentence, guard_sentence, subject_words
 from hub.verdicts.guards import Guards, load_guards
-from hub.verdicts.name_verdict import Finding, Weighed, Weighing, decide_blocking
+from hub.verdicts.name_verdict import Weighing, decide_blocking
 from hub.verdicts.settling import points
 from hub.verdicts.verdict_object import verdict_id
 from schemas.dns.names import read_name
+from schemas.dns.subjects import (
+    NSDNAME,
+    OF_NAMES,
+    QNAME,
+    Subject,
+    read_subject,
+    read_subject_key,
+)
 from schemas.identifiers import is_stix_id
 from schemas.markings import Tlp
 from schemas.timestamps import write_wire_time
@@ -101,24 +109,53 @@ class NameView:
 
 @dataclass(frozen=True, slots=True)
 class NameExplanation:
-    """A name in the view of every label, with the versions of the rules."""
+    """A name in the view of every label, with the versions of the rules.
+
+    Args:
+        name: or an address with its prefix length.
+        match_on: what of it is meant: a name in a query, a name server, or an address.
+    """
 
     name: str
     views: Mapping[str, NameView] = field(default_factory=dict)
     rules: str = RULES
     policy: str = POLICY_VERSION
+    match_on: str = QNAME
 
 
-def explain_name(node: Node, name: str) -> NameExplanation:
-    """Explain a name at every label, for the operator.
+def explain_name(node: Node, name: str, match_on: str = QNAME) -> NameExplanation:
+    """Explain a name, or an address, at every label, for the operator.
+
+    Args:
+        match_on: what of it is meant.
+
+    Raises:
+        WireFormatError: ``E_NAME_*`` when it is no name; ``E_PREFIX``, ``E_SCHEMA``.
+    """
+    subject = _subject(name, match_on)
+    with node.database.read() as tx:
+        judged = _Judged(tx, node, subject.key, node.now())
+        views = {tlp.wire: judged.view(tlp) for tlp in Tlp}
+    return NameExplanation(subject.value, views, match_on=subject.match_on)
+
+
+def explain_subjects(node: Node, name: str) -> tuple[NameExplanation, ...]:
+    """Explain a name in queries, and as a name server where it is claimed to be one.
 
     Raises:
         WireFormatError: ``E_NAME_*`` when it is no name.
     """
-    known = read_name(name, refang=True).a_label
+    found = (explain_name(node, name),)
+    server = Subject(found[0].name, NSDNAME)
     with node.database.read() as tx:
-        judged = _Judged(tx, node, known, node.now())
-        return NameExplanation(known, {tlp.wire: judged.view(tlp) for tlp in Tlp})
+        claimed = stored_claims.live_claims(tx, [server.key])
+    return (*found, explain_name(node, server.value, NSDNAME)) if claimed else found
+
+
+def _subject(text: str, match_on: str) -> Subject:
+    if match_on in OF_NAMES:
+        return Subject(read_name(text, refang=True).a_label, match_on)
+    return read_subject(text.replace("[.]", "."), match_on)
 
 
 def is_about_verdict(node: Node, text: str) -> bool:
@@ -221,8 +258,9 @@ class _Judged:
     ) -> None:
         self._tx, self._node, self._now = tx, node, now
         self._name = name
+        self._said = subject_words(read_subject_key(name))
         self._names_origins = names_origins
-        claims = stored_claims.live_claims(tx, [name])
+        claims = with_adopted(tx, node.node_id, stored_claims.live_claims(tx, [name]), now)
         disputes = disputes_on(tx, [name])
         self._disputes = disputes.get(name, ())
         self._weighing: Weighing = gather(tx, node, claims, disputes, now)
@@ -236,7 +274,7 @@ class _Judged:
         finding = self._found.findings.get(max(labels)) if labels else None
         if finding is None:
             label = f"TLP:{ceiling.wire.upper()}"
-            nothing = f"No claim that counts on {self._name} is visible at {label}."
+            nothing = f"No claim that counts on {self._said} is visible at {label}."
             return NameView(0, 0, (), False, (nothing,))
         decide_blocking(finding, self._guards, self._holds(finding))
         stored = verdict_for(self._tx, self._name, int(ceiling))
@@ -321,7 +359,7 @@ class _Judged:
         else:
             said.append("It is published with the next round of verdicts.")
         said += [
-            guard_sentence(hit, self._name)
+            guard_sentence(hit, self._said)
             for hit in self._guards.hits(self._name, finding.match_scope)
         ]
         said += [block_sentence(code) for code in finding.codes]
@@ -348,39 +386,6 @@ class _Judged:
             f"{line.origin_name} says {threat} with confidence {line.confidence}{cap}{scope}; "
             f"{line.age_days:g} days old, reliability {line.reliability:.2f}: "
             f"it weighs {line.weight:.2f}."
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the verdicts are behind.
-
-    Args:
-        unread: objects that were not looked at for claims.
-        due: names whose verdicts are to be made anew.
-        next_due: when time alone changes the next one.
-    """
-
-    claims: int
-    unread: int
-    due: int
-    published: int
-    blocking: int
-    next_due: datetime | None
-
-
-def progress(node: Node) -> Progress:
-    """Tell how far the verdicts are behind what is known."""
-    with node.database.read() as tx:
-        live, blocking = count_verdicts(tx)
-        state = state_of_work(tx)
-        return Progress(
-            claims=stored_claims.count_claims(tx),
-            unread=max(0, state.newest - state.read),
-            due=count_due(tx, node.now()),
-            published=live,
-            blocking=blocking,
-            next_due=state.due_at,
         )
 
 

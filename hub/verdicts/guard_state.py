@@ -42,6 +42,7 @@ from hub.verdicts.guard_lists import (
     Listed,
     Protected,
 )
+from hub.verdicts.guard_prefixes import Prefix
 from schemas.dns.names import is_public_suffix, read_name
 from schemas.errors import WireFormatError
 from schemas.identifiers import NodeId
@@ -65,6 +66,8 @@ class GuardState:
     zones: tuple[Zone, ...]
     document: str | None = None
     """This node's own, by hash: a key that it revokes takes its overrides with it."""
+    prefixes: tuple[Prefix, ...] = ()
+    """Registered with us, or that we granted authority on."""
 
 
 def guard_state(tx: Transaction, node: Node) -> GuardState:
@@ -72,7 +75,8 @@ def guard_state(tx: Transaction, node: Node) -> GuardState:
     lists, overrides = guard_revisions(tx)
     hashes = newest_document_hashes(tx, node.node_id)
     zones = tuple(sorted(set(_zones(tx, node, hashes))))
-    return GuardState(lists, overrides, zones, hashes.get(node.node_id))
+    prefixes = tuple(sorted(set(_prefixes(tx, node))))
+    return GuardState(lists, overrides, zones, hashes.get(node.node_id), prefixes)
 
 
 def zone_names(state: GuardState) -> Iterator[Protected]:
@@ -100,6 +104,18 @@ def _zones(tx: Transaction, node: Node, hashes: Mapping[NodeId, str]) -> Iterato
             yield from _named(f"zones of token {token.name}", REFUSE, token.zones)
     for peer in list_peers(tx):
         yield from _zones_of_peer(peer, domains_of)
+
+
+def _prefixes(tx: Transaction, node: Node) -> Iterator[Prefix]:
+    now = node.now()
+    for token in list_token_rows(tx):
+        gone = token.revoked_at is not None or (token.expires_at and token.expires_at <= now)
+        if not gone:
+            yield from ((prefix, f"prefixes of token {token.name}") for prefix in token.prefixes)
+    for peer in list_peers(tx):
+        for scope in read_scopes(peer.authority):
+            if scope.kind == "prefix":
+                yield scope.value, f"authority of {peer.name}"
 
 
 def _read_domains(tx: Transaction, hashes: Mapping[NodeId, str]) -> DomainsOf:

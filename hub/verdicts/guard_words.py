@@ -13,6 +13,7 @@ from typing import Final
 
 from hub.verdicts.blast_radius import BlastRadius
 from hub.verdicts.guards import GuardHit
+from schemas.dns.subjects import Subject
 
 _WHAT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -27,6 +28,8 @@ _WHAT: Final[Mapping[str, str]] = MappingProxyType(
         "GUARD_SPECIAL_USE": "a name for special use",
         "GUARD_MEMBER": "a zone of one of us",
         "GUARD_OWN_LIST": "on one of your own lists",
+        "GUARD_RESERVED": "an address that no name of the public net has",
+        "GUARD_WIDE": "a network wider than /24 or /48",
     }
 )
 _GRADES: Final[Mapping[str, str]] = MappingProxyType(
@@ -57,8 +60,28 @@ HOLD_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "CONTESTED": "Three or more disagree: contested, until a person decides.",
         "AUTHORITY_BENIGN": "An authority there says that it is harmless: held for 72 hours.",
         "DECIDED_NOT_TO_BLOCK": "A person decided that it is not to be blocked.",
+        "HIJACK_AUTHORISED": "An authority for the zone says that the change to this name server "
+        "was authorised.",
     }
 )
+
+
+_SUBJECTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "nsdname": "the name server {}",
+        "nsip": "name servers at {}",
+        "ip": "the address {}",
+    }
+)
+
+
+def subject_words(subject: Subject) -> str:
+    """Say what a claim is about.
+
+    >>> subject_words(Subject("ns1.rogue.example", "nsdname"))
+    'the name server ns1.rogue.example'
+    """
+    return _SUBJECTS.get(subject.match_on, "{}").format(subject.value)
 
 
 def guard_sentence(hit: GuardHit, name: str) -> str:

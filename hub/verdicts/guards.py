@@ -1,4 +1,4 @@
-"""Which protected names would a block of this name hit (THREATS 38; issue 5, point 5)?
+"""Which protected names would a block of this subject hit (THREATS 38; issue 5, point 5)?
 
 Decides for a name and the reach of a block every list that it meets, with grade and way. A list
 protects a name alone, the name with everything below it, or everything that stands right below it.
@@ -9,6 +9,7 @@ Invariants:
 * a block that reaches below a name meets what is protected below it: a subtree block of ``com``
   meets ``google.com``;
 * a single label is always a top-level domain, on a list or not;
+* a name server is held against the names that it stands under too, and more strictly than a name;
 * an override lifts its own name alone, until its end, and stays visible as such; whether its
   signature holds was checked before it came here (``guard_overrides``);
 * lists are read when the first name is asked for, once a process for what the installation brings
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
 
@@ -43,8 +44,11 @@ from hub.verdicts.guard_lists import (
     installed_names,
 )
 from hub.verdicts.guard_overrides import Override, read_overrides
+from hub.verdicts.guard_prefixes import Prefix, prefix_hits
 from hub.verdicts.guard_state import GuardState, guard_state, own_list_names, zone_names
 from hub.verdicts.name_table import NameTable
+from schemas.dns.names import registrable_domain
+from schemas.dns.subjects import OF_ADDRESSES, Subject, read_subject_key
 
 How = Literal["exact", "below", "above"]
 EXACT: Final = "exact"
@@ -119,18 +123,20 @@ class _Layer:
 class Guards:
     """Every protected name that counts now."""
 
-    __slots__ = ("_exceptions", "_layers", "_overrides", "_probes")
+    __slots__ = ("_exceptions", "_layers", "_overrides", "_prefixes", "_probes")
 
     def __init__(
         self,
         layers: Sequence[_Layer],
         overrides: Mapping[str, Override] | None = None,
         exceptions: frozenset[str] = frozenset(),
+        prefixes: Sequence[Prefix] = (),
     ) -> None:
         self._layers = tuple(layers)
         self._probes = tuple((layer.names.hashes, layer.names.mask, layer) for layer in layers)
         self._overrides = overrides or {}
         self._exceptions = exceptions
+        self._prefixes = tuple(prefixes)
 
     @classmethod
     def of(
@@ -140,13 +146,45 @@ class Guards:
         return cls((_Layer(protected),), overrides)
 
     def hits(self, name: str, match_scope: str) -> tuple[GuardHit, ...]:
-        """List what a block of a name would hit; under 5 µs where that is nothing.
+        """List what a block of a subject would hit; under 5 µs where that is nothing.
 
         Args:
-            name: an A-label in lower case.
+            name: an A-label in lower case, or the key of another subject.
             match_scope: ``exact``, ``subtree`` or ``wildcard-only`` of dns-threat; what is none of
                 them counts as reaching below.
         """
+        if ":" in name:
+            return self._hits_on(read_subject_key(name), match_scope)
+        found = self._found(name, match_scope)
+        return self._told(found, name, match_scope) if found else ()
+
+    def _hits_on(self, subject: Subject, match_scope: str) -> tuple[GuardHit, ...]:
+        """List what a block of a name server or an address would hit; no override lifts any of it.
+
+        A name server has the names of many. What protects the name under which it stands protects
+        it too, and what is only held for a person as a name is refused as a server.
+        """
+        if subject.match_on in OF_ADDRESSES:
+            hits = prefix_hits(subject.value, self._prefixes)
+            return tuple(
+                GuardHit(
+                    listed.grade, listed.code, listed.list_name, matched,
+                    "above" if inside else "exact" if listed.covers == ALONE else "below", None,
+                )
+                for listed, matched, inside in hits
+            )  # fmt: skip
+        found = self._found(subject.value, match_scope)
+        home = registrable_domain(subject.value)
+        if home is not None and home != subject.value:
+            of_home = self._found(home, EXACT)
+            found += [(listed, home, "below") for listed, _, how in of_home if how == "exact"]
+        hits_by_list = {(hit.list_name, hit.how): hit for hit in self._told(found, "", match_scope)}
+        return tuple(
+            replace(hit, grade=REFUSE if hit.grade == HOLD else hit.grade)
+            for hit in hits_by_list.values()
+        )
+
+    def _found(self, name: str, match_scope: str) -> list[tuple[Listed, str, How]]:
         found: list[tuple[Listed, str, How]] = []
         dot = name.find(".")
         if dot < 0:
@@ -168,7 +206,7 @@ class Guards:
                         found += self._covered(reaching, name, parent, right_above=right_above)
             right_above = False
             dot = name.find(".", dot + 1)
-        return self._told(found, name, match_scope) if found else ()
+        return found
 
     def _reached(self, name: str) -> Iterator[tuple[Listed, str, How]]:
         for layer in self._layers:
@@ -232,7 +270,8 @@ def load_guards(tx: Transaction, node: Node) -> Guards:
         own_lists = _Layer(own_list_names(tx))
     installed, exceptions = _installed()
     layers = [installed, own_lists, _Layer(zone_names(state))]
-    guards = Guards([layer for layer in layers if layer.names], overrides, exceptions)
+    found = [layer for layer in layers if layer.names]
+    guards = Guards(found, overrides, exceptions, state.prefixes)
     ends_at = min((each.until for each in overrides.values()), default=None)
     _HELD[node.database] = _Held(state, ends_at, guards, own_lists)
     return guards

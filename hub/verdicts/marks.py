@@ -28,6 +28,13 @@ from hub.storage.queries.verdict_work import (
     put_marks_of_origin,
 )
 from hub.storage.transaction import Transaction
+from hub.verdicts.shown_sets import (
+    SET,
+    mark_sets_of,
+    note_adopted,
+    note_sets_hidden,
+    note_sets_shown,
+)
 
 VERDICTS: Final = "verdicts"
 """The kind of the one job that makes verdicts."""
@@ -38,6 +45,8 @@ _OPINION: Final = "opinion"
 
 def note_shown(tx: Transaction, rows: Sequence[ObjectRow], now: datetime) -> None:
     """Note that accepted objects entered the views."""
+    if note_sets_shown(tx, rows, now):
+        ask_for_work(tx, now)
     claims = [row.object_row for row in rows if row.stix_type == _INDICATOR]
     opinions = [row for row in rows if row.stix_type == _OPINION]
     if not claims and not opinions:
@@ -52,6 +61,9 @@ def note_shown(tx: Transaction, rows: Sequence[ObjectRow], now: datetime) -> Non
 def note_hidden(tx: Transaction, rows: Sequence[ObjectRow], now: datetime) -> None:
     """Note that objects leave the views; called before they have left."""
     _mark_disputed(tx, [r for r in rows if r.stix_type == _OPINION], now)
+    sets = [row.object_row for row in rows if row.stix_type == SET]
+    if sets and note_sets_hidden(tx, rows, lowest_ceilings(tx, ORIGINALS_ID, sets), now):
+        ask_for_work(tx, now)
     seen = {r.object_row: r for r in rows if r.stix_type == _INDICATOR and r.visible_at is not None}
     names = names_claimed(tx, seen) if seen else {}
     if not names:
@@ -60,7 +72,8 @@ def note_hidden(tx: Transaction, rows: Sequence[ObjectRow], now: datetime) -> No
     at = to_micros(now)
     marks = [
         (name, min(label := seen[number].shown_tlp, lowest.get(number, label)), at, False)
-        for number, name in names.items()
+        for number, claimed in names.items()
+        for name in claimed
     ]
     put_marks(tx, sorted(marks))
     ask_for_work(tx, now)
@@ -105,11 +118,22 @@ def ask_again_of(tx: Transaction, origin: str, now: datetime, *, least: int = 0)
         least: the lowest label at which the change shows.
 
     Returns:
-        How many marks were put.
+        How many marks were put; the names of a set are one.
     """
-    number = put_marks_of_origin(tx, origin, now, least)
+    number = put_marks_of_origin(tx, origin, now, least) + mark_sets_of(tx, origin, now, least)
     ask_for_work(tx, now)
     return number
+
+
+def ask_for_adopted(tx: Transaction, sha256: str, now: datetime) -> None:
+    """Ask for the names of a list that a person adopted, or released, in the caller's write."""
+    if note_adopted(tx, sha256, now):
+        ask_for_work(tx, now)
+
+
+def ask_for_sets(tx: Transaction, now: datetime) -> None:
+    """Ask for the names of sets whose list is here now."""
+    ask_for_work(tx, now)
 
 
 def ask_for_work(tx: Transaction, now: datetime) -> None:

@@ -20,10 +20,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
-from federation.policy.blocking import WIDEST_PAP_TO_BLOCK, decide_block
-from federation.trust.authority import Statement, authorities_needed, covers_name
+from federation.policy.blocking import WIDEST_PAP_TO_BLOCK, BlockDecision, decide_block
+from federation.trust.authority import (
+    Statement,
+    authorities_needed,
+    covers_address,
+    covers_name,
+)
 from federation.trust.fusion import (
     BLOCKED_FROM,
     COUNTED_FROM,
@@ -36,13 +42,13 @@ from federation.trust.fusion import (
 from federation.trust.lineage import Told, lineages_of
 from hub.storage.dialects import from_micros
 from hub.storage.queries.claims import LiveClaim
-from hub.storage.queries.verdicts import NOWHERE
 from hub.verdicts.beliefs import Beliefs
 from hub.verdicts.evidence import Against
-from hub.verdicts.guards import Guards
+from hub.verdicts.findings import Finding, NameFindings, Weighed
+from hub.verdicts.guards import GuardHit, Guards
 from hub.verdicts.held_claims import had_received_by
 from hub.verdicts.reach import BELOW, EXACT, common_reach
-from schemas.markings import Tlp
+from schemas.dns.subjects import OF_ADDRESSES, read_subject_key
 
 _SECOND: Final = 1_000_000
 _FADES: Final = 8
@@ -50,63 +56,7 @@ _FADES: Final = 8
 _HIJACKS: Final = frozenset(
     {"delegation-hijack", "dangling-delegation", "cache-poisoning", "rogue-resolver"}
 )
-_ALL: Final = max(Tlp) + 1
 _OWN_SIGHTING: Final = "own-sensor"
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """A claim as it counts at a label."""
-
-    claim: LiveClaim
-    lineage: str
-    weight: float
-    in_authority: bool
-    reliability: float
-
-
-@dataclass(slots=True)
-class Finding:
-    """What a name's evidence up to a label comes to."""
-
-    name: str
-    label: int
-    fused: Fused
-    weighed: tuple[Weighed, ...]
-    threat_type: str | None
-    threat_types: tuple[str, ...]
-    match_scope: str
-    ends: int | None
-    """When the last claim ends by itself; None when one of them does not."""
-    look_at: int
-    """When time alone may have changed it."""
-    pap: int | None
-    agreed: bool = True
-    """Whether those who mean what ``match_scope`` says would suffice for a block alone."""
-    block: bool = False
-    codes: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class NameFindings:
-    """What was found for a name.
-
-    Args:
-        evidence: its evidence labels, ascending.
-        findings: for those from the asked label on; None where nothing counts.
-        begins: when claims of a label begin to count, that do not yet.
-    """
-
-    name: str
-    evidence: tuple[int, ...]
-    findings: dict[int, Finding | None]
-    begins: dict[int, int]
-
-    def shown_to(self, label: int) -> int:
-        """Name the last ceiling whose view goes by a label; ``NOWHERE`` when none does."""
-        if label not in self.evidence:
-            return NOWHERE
-        return min((other for other in self.evidence if other > label), default=_ALL) - 1
 
 
 @dataclass(slots=True)
@@ -131,6 +81,7 @@ class Weighing:
     )
     _alone: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
     _newest: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
+    _judged: dict[tuple[object, ...], NameFindings] = field(default_factory=dict)
 
     def judge(
         self,
@@ -140,6 +91,32 @@ class Weighing:
         from_label: int = 0,
     ) -> NameFindings:
         """Find what a name's claims come to, for every evidence label from one on."""
+        if disputes or not claims or not (claims[0].several or any(c.several for c in claims)):
+            return self._judge(name, claims, disputes, from_label)
+        # Of a set: thousands of names have the very same evidence, which is judged once.
+        key = (from_label, self._evidence(name, claims))
+        known = self._judged.get(key)
+        if known is None:
+            known = self._judged[key] = self._judge(name, claims, disputes, from_label)
+            known.alike = len(self._judged)
+        return known.on(name)
+
+    def _evidence(self, name: str, claims: Sequence[LiveClaim]) -> tuple[object, ...]:
+        """Return what two names have to have in common to be judged alike.
+
+        The rest of a claim is its object's, or its origin's.
+        """
+        said = tuple(
+            (c.object_row, c.origin, c.valid_from, c.valid_until, c.match_scope) for c in claims
+        )
+        if not self.beliefs.has_scopes:
+            return said
+        covered = tuple(self._covers(name, claim) for claim in claims)
+        return (*said, covered, _authorities_needed(name) if any(covered) else 0)
+
+    def _judge(
+        self, name: str, claims: Sequence[LiveClaim], disputes: Sequence[Against], from_label: int
+    ) -> NameFindings:
         now = self.now
         current: list[LiveClaim] = []
         begins: dict[int, int] = {}
@@ -186,7 +163,7 @@ class Weighing:
         """List the labels from which on a newer version stands before a claim."""
         if claim.version_at is None:
             return []
-        key = (claim.origin, claim.stix_id)
+        key = claim.version_key
         newest = self._newest.get(key)
         if newest is None:  # once an object and not once a version: a peer may write thousands
             newest = self._newest[key] = {}
@@ -289,18 +266,26 @@ class Weighing:
         """Find who speaks with authority about the name; of a TLD it takes two (PROTOCOL 4.1)."""
         found: dict[Statement, set[str]] = {}
         for claim in claims:
-            scopes = self.beliefs[claim.origin].scopes
-            if scopes and covers_name(scopes, name, _statement(claim)):
+            if self._covers(name, claim):
                 found.setdefault(_statement(claim), set()).add(claim.origin)
         if not found:
             return set()
-        needed = authorities_needed(name)
+        needed = _authorities_needed(name)
         return {
             (origin, said)
             for said, origins in found.items()
             for origin in origins
             if len(origins) >= needed
         }
+
+    def _covers(self, name: str, claim: LiveClaim) -> bool:
+        """Tell whether a claim's origin speaks with authority about the subject of this key."""
+        scopes = self.beliefs[claim.origin].scopes
+        if not scopes:
+            return False
+        subject = read_subject_key(name)
+        covers = covers_address if subject.match_on in OF_ADDRESSES else covers_name
+        return covers(scopes, subject.value, _statement(claim))
 
     def _dispute(self, label: int, dispute: Against) -> Report:
         belief = self.beliefs[dispute.origin]
@@ -352,17 +337,31 @@ class Weighing:
 
 def decide_blocking(finding: Finding, guards: Guards, holds: Sequence[str]) -> None:
     """Write into a finding whether its name may be blocked, and why not."""
-    decision = decide_block(
-        result=finding.fused.result,
-        lineages=finding.fused.lineages,
-        trusted_lineages=finding.fused.trusted_lineages,
-        pap=finding.pap,
-        hits=guards.hits(finding.name, finding.match_scope),
+    fused, hits = finding.fused, guards.hits(finding.name, finding.match_scope)
+    known = fused.result, fused.lineages, fused.trusted_lineages, finding.pap, finding.agreed
+    decide = _decide if hits or holds else _decide_once
+    decision = decide(known, hits, tuple(holds))
+    finding.block, finding.codes = decision.block, decision.codes
+
+
+def _decide(
+    known: tuple[float, int, int, int | None, bool], hits: Sequence[GuardHit], holds: Sequence[str]
+) -> BlockDecision:
+    result, lineages, trusted, pap, agreed = known
+    return decide_block(
+        result=result,
+        lineages=lineages,
+        trusted_lineages=trusted,
+        pap=pap,
+        hits=hits,
         holds=holds,
         exercise=False,  # what belongs to an exercise never became a claim
-        agreed=finding.agreed,
+        agreed=agreed,
     )
-    finding.block, finding.codes = decision.block, decision.codes
+
+
+# Of a set nearly all names ask the very same.
+_decide_once: Final = lru_cache(maxsize=256)(_decide)
 
 
 def _reports(beliefs: Beliefs, weighed: Sequence[Weighed]) -> list[Report]:
@@ -373,6 +372,11 @@ def _reports(beliefs: Beliefs, weighed: Sequence[Weighed]) -> list[Report]:
 
 def _permitting(weighed: Sequence[Weighed]) -> list[Weighed]:
     return [e for e in weighed if e.claim.pap is not None and e.claim.pap <= WIDEST_PAP_TO_BLOCK]
+
+
+def _authorities_needed(name: str) -> int:
+    subject = read_subject_key(name)
+    return 1 if subject.match_on in OF_ADDRESSES else authorities_needed(subject.value)
 
 
 def _statement(claim: LiveClaim) -> Statement:

@@ -7,6 +7,8 @@ Invariants:
   what it says afterwards no longer comes in by itself (PROTOCOL 4.3);
 * what a peer calls its own zones counts as one name, however many it names: else one bad member
   could claim the names of its botnet, and cost everybody who reports them a step;
+* a set counts as one name, however many protected ones are in it: among a quarter of a million
+  names that an algorithm makes some always are somebody's;
 * one alarm an origin, however many names it claims.
 
 What it does not do: keep the name out of an export. The guards do that whatever is noted here.
@@ -43,12 +45,15 @@ def note_protected_hits(
     guards: Guards,
     claims: Iterable[tuple[str, str, str]],
     at: datetime,
+    *,
+    of_set: str | None = None,
 ) -> int:
     """Note the new claims of a batch that name what is protected, in the caller's write.
 
     Args:
         claims: origin, name and match scope of each.
         at: our clock.
+        of_set: the id of the set that has these names.
 
     Returns:
         How many claims hit a protected name.
@@ -66,7 +71,9 @@ def note_protected_hits(
         return 0
     drop_hits_before(tx, at - _KEPT)
     for origin, names in sorted(met.items()):
-        put_hits(tx, [(origin, _counted_as(*hit), hit[1]) for hit in names.items()], at)
+        put_hits(
+            tx, sorted({(origin, of_set or _counted_as(*hit), hit[1]) for hit in names.items()}), at
+        )
         _tell(tx, node, NodeId(origin), names, at)
     return sum(len(names) for names in met.values())
 

@@ -26,7 +26,7 @@ from hub.node import Node
 from hub.storage.queries import verdicts as stored
 from hub.storage.queries.claims import VERDICT_STATE
 from hub.storage.queries.objects import ObjectRow, contents_of, store_new_objects
-from hub.storage.queries.verdicts import VerdictRow
+from hub.storage.queries.verdicts import NewVerdict, VerdictRow
 from hub.storage.queries.views import add_rows_to_each
 from hub.storage.transaction import Transaction
 from hub.verdicts.settling import Settled, Step
@@ -88,10 +88,11 @@ class _Writing:
                 if settled.was is not None:
                     self._gone.append(settled.was)
         self._gone += [row.object_row for row in steps[Step.PURGE] if row.object_row is not None]
-        first = [(self._object_of(row), self._content(row)) for row in steps[Step.ISSUE]]
-        number = store_new_objects(self.tx, first) if first else 0
+        first = [self._object_of(row) for row in steps[Step.ISSUE]]
+        number = stored.store_verdict_objects(self.tx, self.node.node_id, first, self.now)
         for place, row in enumerate(steps[Step.ISSUE]):
-            self._keep(replace(row, object_row=number + place))
+            row.object_row = number + place
+            self._keep(row)
         rewritten = [(row, self._content(row)) for row in steps[Step.REISSUE]]
         held = contents_of(self.tx, [r.object_row for r in steps[Step.REVOKE] if r.object_row])
         rewritten += [
@@ -118,30 +119,13 @@ class _Writing:
         self._rows[row.name, row.label] = row
 
     def _content(self, row: VerdictRow) -> bytes:
-        return write_verdict(row, self.node.node_id, self.node.identity)
+        stix_id = verdict_id(self.node.node_id, row.name, row.label, row.generation)
+        return write_verdict(row, stix_id, self.node.identity)
 
-    def _object_of(self, row: VerdictRow) -> ObjectRow:
-        return ObjectRow(
-            object_row=0,
-            origin=self.node.node_id,
-            stix_id=verdict_id(self.node.node_id, row.name, row.label, row.generation),
-            stix_type="indicator",
-            spec_version="2.1",
-            version=write_wire_time(row.issued_at),
-            version_at=row.issued_at,
-            tlp=row.label,
-            machine=True,
-            exercise=False,
-            strength=0,
-            state=VERDICT_STATE,
-            code=None,
-            revoked=False,
-            idn=None,
-            name_key=None,
-            published_at=self.now,
-            received_at=self.now,
-            visible_at=self.now,
-        )
+    def _object_of(self, row: VerdictRow) -> NewVerdict:
+        stix_id = verdict_id(self.node.node_id, row.name, row.label, row.generation)
+        content = write_verdict(row, stix_id, self.node.identity)
+        return stix_id, row.label, row.issued_at, content
 
     def place(self, changes: Sequence[NameChange]) -> None:
         """Give every view what it shows from now on, in its own order."""
@@ -157,8 +141,11 @@ class _Writing:
         removed: list[tuple[int, int]] = [
             (view_id, date) for gone in self._gone for view_id, date in places.get(gone, {}).items()
         ]
-        added: dict[int, list[tuple[int, int, int]]] = {}
+        added: dict[int, list[tuple[int, int, int]]] = {view_id: [] for view_id in ceilings}
         for change in changes:
+            if not change.rows:
+                self._place_first(change, views, added)
+                continue
             for label, row, step in self._live_rows(change):
                 held = places.get(row.object_row or 0, {})
                 wanted = (
@@ -173,9 +160,25 @@ class _Writing:
                 for view_id in wanted:
                     if anew or view_id not in held:
                         place = change.place(ceilings[view_id])
-                        added.setdefault(view_id, []).append((place, label, row.object_row or 0))
+                        added[view_id].append((place, label, row.object_row or 0))
         stored.remove_places(self.tx, removed)
-        self._add(added, ceilings)
+        self._add({view_id: rows for view_id, rows in added.items() if rows}, ceilings)
+
+    def _place_first(
+        self,
+        change: NameChange,
+        views: Mapping[int, int],
+        added: Mapping[int, list[tuple[int, int, int]]],
+    ) -> None:
+        """Place the verdicts of a name that had none: no place of it is anywhere yet."""
+        for settled in change.settled:
+            row = settled.row
+            if row.object_row is None:
+                continue
+            for ceiling in range(row.label, row.shown_to + 1):
+                if ceiling in views:
+                    place = change.place(ceiling)
+                    added[views[ceiling]].append((place, row.label, row.object_row))
 
     def _live_rows(self, change: NameChange) -> list[tuple[int, VerdictRow, Step]]:
         """List a name's published verdicts, as they are now, with what was done to each."""

@@ -21,7 +21,7 @@ from typing import Final
 from federation.trust.fusion import BLOCKED_FROM, PUBLISHED_FROM, RULES
 from hub.storage.dialects import from_micros
 from hub.storage.queries.verdicts import VerdictRow
-from hub.verdicts.name_verdict import Finding, NameFindings
+from hub.verdicts.findings import Finding, NameFindings
 
 LONGEST: Final = timedelta(days=7)
 LAST_HOURS: Final = timedelta(hours=48)
@@ -55,6 +55,10 @@ class Settled:
     row: VerdictRow
     step: Step
     was: int | None = None
+
+    def on(self, name: str) -> Settled:
+        """Return the same for another name with the same evidence, and no verdict before."""
+        return Settled(self.row.on(name), self.step, self.was)
 
 
 def settle(

@@ -33,7 +33,9 @@ from hub.storage.queries import sightings as stored
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.peers import PeerRow, list_peers
 from hub.storage.queries.sightings import SightingRow, UntoldSighting
+from hub.storage.transaction import Transaction
 from schemas.dns.names import read_name
+from schemas.dns.subjects import read_subject_key
 from schemas.errors import WireFormatError
 from schemas.identifiers import b32, is_stix_id, own_stix_id
 from schemas.markings import Tlp
@@ -50,12 +52,17 @@ _TOLD_AT_ONCE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """That a name was seen: how often, and between when."""
+    """That a name was seen: how often, and between when.
+
+    Args:
+        policy: the key of what a resolver's policy matched, where that is not the name itself.
+    """
 
     name: str
     count: int = 1
     first: datetime | None = None
     last: datetime | None = None
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +86,13 @@ class AddedSightings:
     Args:
         kept: how many are of names that somebody claims here.
         names: those names.
+        hours: how many hours of them were added to.
     """
 
     taken: int
     kept: int
     names: tuple[str, ...] = field(default=())
+    hours: int = 0
 
 
 def read_sightings_json(body: bytes) -> tuple[Seen, ...]:
@@ -178,25 +187,53 @@ def add_sightings(
     """
     with node.database.write() as tx:
         now = node.now()
-        above = {name for each in seen for name in _chain(each.name)}
-        claimed = stored.scopes_claimed(tx, above)
-        hours: dict[tuple[str, datetime], SightingRow] = {}
-        kept = 0
-        for each in seen:
-            name = _claimed_name(each.name, claimed)
-            if name is None:
-                continue
-            kept += 1
-            row = _in_hour(name, each, source, now)
-            held = hours.get((name, row.hour))
-            hours[name, row.hour] = row if held is None else _sum(held, row)
-        stored.drop_hours_before(tx, now - KEPT_FOR)
-        stored.add_to_hours(tx, [hours[key] for key in sorted(hours)])
-        if hours:
+        added = store_sightings(tx, seen, claims_met(tx, seen), source, now)
+        if added.names:
             store_event(
-                tx, now, actor, "SIGHTINGS_ADDED", source=source, sightings=kept, hours=len(hours)
-            )
-    return AddedSightings(len(seen), kept, tuple(sorted({name for name, _ in hours})))
+                tx, now, actor, "SIGHTINGS_ADDED", source=source, sightings=added.kept,
+                hours=added.hours,
+            )  # fmt: skip
+    return added
+
+
+def store_sightings(
+    tx: Transaction,
+    seen: Sequence[Seen],
+    met: Sequence[str | None],
+    source: str,
+    now: datetime,
+) -> AddedSightings:
+    """Store what was seen of claimed names, in the hours in which it was, within a write.
+
+    Args:
+        met: of each the claim that it met, as ``claims_met`` finds it.
+    """
+    hours: dict[tuple[str, datetime], SightingRow] = {}
+    kept = 0
+    for each, name in zip(seen, met, strict=True):
+        if name is None:
+            continue
+        kept += 1
+        row = _in_hour(name, each, source, now)
+        held = hours.get((name, row.hour))
+        hours[name, row.hour] = row if held is None else _sum(held, row)
+    stored.drop_hours_before(tx, now - KEPT_FOR)
+    stored.add_to_hours(tx, [hours[key] for key in sorted(hours)])
+    names = tuple(sorted({name for name, _ in hours}))
+    return AddedSightings(len(seen), kept, names, len(hours))
+
+
+def claims_met(tx: Transaction, seen: Sequence[Seen]) -> list[str | None]:
+    """Find the claim that each sighting met, by the key of its subject; None where none did."""
+    above = {name for each in seen for name in _chain(each.name)}
+    claimed = stored.scopes_claimed(tx, above | {each.policy for each in seen if each.policy})
+    # A policy is another's too: what it matched counts where that very thing is claimed here.
+    return [
+        each.policy
+        if each.policy is not None and each.policy in claimed
+        else _claimed_name(each.name, claimed)
+        for each in seen
+    ]
 
 
 def _chain(name: str) -> list[str]:
@@ -287,8 +324,8 @@ def _drafts(node: Node, each: UntoldSighting) -> tuple[Draft, Draft]:
         "type": "infrastructure",
         "id": own_stix_id(node.node_id, "infrastructure", idn),
         **shared,
-        "name": each.name,
-        "description": "A domain name, as it was claimed; seen here.",
+        "name": read_subject_key(each.name).value,
+        "description": "As it was claimed; seen here.",
     }
     sighting = {
         "type": "sighting",

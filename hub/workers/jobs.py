@@ -20,9 +20,15 @@ from types import MappingProxyType
 from federation.delivery.backoff import PULL_SPREAD, next_delay
 from federation.errors import PeerState
 from federation.transport.guarded_http import GuardedHttp
+from hub.errors import NotFound
+from hub.exchange.import_servers import IMPORT, require_server, run_server
 from hub.exchange.publishing_collections import publish_collection
+from hub.exports.keep_current import EXPORTS, keep_current, request_exports
+from hub.incidents.watch_delegations import DELEGATIONS, WATCH_INTERVAL, watch_delegations
+from hub.monitoring.alarm_syslog import send_alarms
 from hub.node import Node
 from hub.peers.acknowledge import send_acks
+from hub.peers.fetch_blobs import fetch_blob
 from hub.peers.gossip import gossip_with
 from hub.peers.names import check_names
 from hub.peers.node_updates import tell_documents
@@ -36,6 +42,7 @@ from hub.peers.self_check import SELF_CHECK, check_own_feeds
 from hub.peers.standing import is_reading
 from hub.peers.tell import GOSSIP
 from hub.peers.wake import wake_peer
+from hub.peers.wanted_blobs import BLOB, plan_blobs
 from hub.storage.queries.jobs import Job, claim_jobs, finish_job, request_job
 from hub.storage.queries.peers import PeerRow, find_peer
 from hub.verdicts.fuse import refresh_verdicts
@@ -43,9 +50,10 @@ from hub.verdicts.marks import VERDICTS
 from schemas.errors import TocsinError
 from schemas.identifiers import NodeId
 
-PULL, WAKE, PUBLISH, NAMES = "pull", "wake", "publish", "names"
+PULL, WAKE, PUBLISH, NAMES, ALARMS = "pull", "wake", "publish", "names", "alarms"
 NAMES_INTERVAL = timedelta(days=1)
 NO_ACKS_WAIT = timedelta(days=1)
+LONGEST_ALARM_WAIT = timedelta(minutes=5)
 LEASE = timedelta(minutes=1)
 """Renewed while a job runs, so that the jobs of a process that was killed are soon free again."""
 WHOLE_LEASE = timedelta(minutes=10)
@@ -187,12 +195,21 @@ def _run_pull(turn: Turn) -> JobEnd:
     if peer is None:
         return JobEnd(None)
     outcome = pull_peer(turn.node, peer, http=turn.http, is_stopping=turn.is_stopping)
+    if outcome.accepted:
+        plan_blobs(turn.node)
     if outcome.failed and outcome.error is not None:
         return _failed(turn.job, outcome.error, turn.jitter)
     if outcome.unfinished:
         return JobEnd(timedelta(0))
     # What stopped one feed is no reason to ask for the others less often.
     return JobEnd(pull_wait(turn.node, turn.jitter()))
+
+
+def _run_blob(turn: Turn) -> JobEnd:
+    is_done = fetch_blob(
+        turn.node, turn.job.subject, http=turn.http, is_stopping=turn.is_stopping
+    )
+    return JobEnd(None if is_done else timedelta(0))
 
 
 def _run_ack(turn: Turn) -> JobEnd:
@@ -213,8 +230,39 @@ def _run_verdicts(turn: Turn) -> JobEnd:
     while not (made := refresh_verdicts(turn.node)).is_finished:
         if turn.is_stopping():
             return JobEnd(timedelta(0))
+    request_exports(turn.node)
     due = made.due_at
     return JobEnd(None if due is None else max(due - turn.node.now(), timedelta(0)))
+
+
+def _run_delegations(turn: Turn) -> JobEnd:
+    watch_delegations(turn.node)
+    return JobEnd(WATCH_INTERVAL * (1 + PULL_SPREAD * (2 * turn.jitter() - 1)))
+
+
+def _run_exports(turn: Turn) -> JobEnd:
+    # What failed is an alarm and is tried again by itself: it must not slow the others down.
+    due = keep_current(turn.node).due_at
+    return JobEnd(None if due is None else max(due - turn.node.now(), timedelta(0)))
+
+
+def _run_import(turn: Turn) -> JobEnd:
+    try:
+        row = require_server(turn.node, turn.job.subject)
+    except NotFound:
+        return JobEnd(None)  # it was removed
+    run = run_server(turn.node, row.name, is_stopping=turn.is_stopping, actor="schedule")
+    wait = timedelta(minutes=row.every_minutes) * (1 + PULL_SPREAD * (2 * turn.jitter() - 1))
+    return JobEnd(timedelta(0) if run.unfinished else wait)
+
+
+def _run_alarms(turn: Turn) -> JobEnd:
+    sent = send_alarms(turn.node)
+    if sent.error is not None:
+        # Soon again: what a SIEM is not told of is news that grows old.
+        wait = min(next_delay(turn.job.attempts + 1, turn.jitter()), LONGEST_ALARM_WAIT)
+        return JobEnd(wait, sent.error)
+    return JobEnd(timedelta(0) if sent.unfinished else None)
 
 
 RUNNERS: Mapping[str, Callable[[Turn], JobEnd]] = MappingProxyType(
@@ -228,7 +276,12 @@ RUNNERS: Mapping[str, Callable[[Turn], JobEnd]] = MappingProxyType(
         NAMES: _run_names,
         TELL: _run_tell,
         ACK: _run_ack,
+        BLOB: _run_blob,
         VERDICTS: _run_verdicts,
+        DELEGATIONS: _run_delegations,
+        EXPORTS: _run_exports,
+        IMPORT: _run_import,
+        ALARMS: _run_alarms,
     }
 )
 """What is done in a job of each kind."""

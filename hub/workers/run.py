@@ -24,6 +24,9 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from federation.transport.guarded_http import GuardedHttp
+from hub.exchange.import_servers import IMPORT
+from hub.exports.keep_current import EXPORTS
+from hub.incidents.watch_delegations import DELEGATIONS
 from hub.node import Node
 from hub.peers.outbound import open_http
 from hub.peers.owed_acks import ACK
@@ -31,9 +34,10 @@ from hub.peers.own_document import TELL
 from hub.peers.push import PUSH
 from hub.peers.self_check import SELF_CHECK, begin_self_check
 from hub.peers.tell import GOSSIP
+from hub.peers.wanted_blobs import BLOB
 from hub.storage.queries.jobs import Job, claim_jobs, next_due, renew_leases
 from hub.verdicts.marks import VERDICTS
-from hub.workers.jobs import KINDS, LEASE, NAMES, PUBLISH, PULL, WAKE, run_job
+from hub.workers.jobs import ALARMS, KINDS, LEASE, NAMES, PUBLISH, PULL, WAKE, run_job
 from hub.workers.lanes import SLICE_SECONDS, SLOW_AFTER_SECONDS, Lane, Room
 from hub.workers.schedule import plan_work
 from schemas.errors import TocsinError
@@ -41,11 +45,11 @@ from schemas.errors import TocsinError
 LANES: Mapping[str, int] = MappingProxyType(
     {
         SELF_CHECK: 1, PULL: 8, WAKE: 4, PUSH: 4, GOSSIP: 2, PUBLISH: 1, NAMES: 1, TELL: 4, ACK: 2,
-        VERDICTS: 1,
+        VERDICTS: 1, EXPORTS: 1, ALARMS: 1, BLOB: 2, DELEGATIONS: 1, IMPORT: 1,
     }
 )  # fmt: skip
 """How many jobs of a kind run at once in this process."""
-SLOW_LANES: Mapping[str, int] = MappingProxyType({PULL: 4, PUSH: 2})
+SLOW_LANES: Mapping[str, int] = MappingProxyType({PULL: 4, PUSH: 2, BLOB: 2})
 """How many slow ones run beside them."""
 LOOK_SECONDS = 0.02
 BLIND_LOOK_SECONDS = 0.1

@@ -9,10 +9,12 @@ Does not: define a new object type (a stock parser would refuse the whole bundle
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from schemas.errors import WireFormatError
+from schemas.timestamps import read_stix_time
 
 DNS_THREAT = "extension-definition--1cac9197-2746-5cc7-98e0-6262a0d35142"
 DNS_RECORDS = "extension-definition--06cd94da-20e4-5e12-b016-a79b15f626b9"
@@ -60,6 +62,10 @@ REQUESTED_ACTIONS = frozenset(
         "registry-hold",
     }
 )
+
+MAX_SET_NAMES: Final = 1_000_000
+"""The names of one domain set at most."""
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 _TEXT, _TEXTS, _WHOLE, _TABLE, _TABLES, _TRUTH = (
     "a string",
@@ -158,6 +164,41 @@ def check_extension(extension_id: str, value: object) -> None:
         wanted = properties.get(name)
         if wanted is not None and not _is(found, wanted):
             _reject(extension_id, f".{name}", f"not {wanted}")
+    if extension_id == DNS_BATCH:
+        _check_batch(value)
+
+
+def _check_batch(value: Mapping[str, Any]) -> None:
+    """Check what names a domain set's list: digests, count, and when it counts.
+
+    Its words (threat type, form, scope) stay open: a form that we cannot read is no error of its
+    author (``domain_sets.read_set``).
+    """
+    count = value.get("domain_count", 1)
+    if not 1 <= count <= MAX_SET_NAMES:
+        _reject(DNS_BATCH, ".domain_count", f"not 1 to {MAX_SET_NAMES}")
+    delta = value.get("delta", {})
+    if "delta" in value and "base_sha256" not in delta:
+        _reject(DNS_BATCH, ".delta.base_sha256", "missing")
+    hashes = value.get("hashes", {})
+    for path, table, name in (
+        (".hashes", hashes, "SHA-256"),
+        (".delta", delta, "base_sha256"),
+        (".delta", delta, "added"),
+        (".delta", delta, "removed"),
+    ):
+        digest = table.get(name, "")
+        if name in table and not (isinstance(digest, str) and _SHA256.fullmatch(digest)):
+            _reject(DNS_BATCH, f"{path}.{name}", "not 64 hex digits in lower case")
+    instants = []
+    for name in ("valid_from", "valid_until"):
+        if name in value:
+            try:
+                instants.append(read_stix_time(value[name]))
+            except WireFormatError as error:
+                _reject(DNS_BATCH, f".{name}", error.detail)
+    if len(instants) > 1 and instants[0] >= instants[1]:
+        _reject(DNS_BATCH, ".valid_until", "not after valid_from")
 
 
 def _reject(extension_id: str, path: str, what: str) -> NoReturn:
@@ -178,6 +219,35 @@ def _is(found: object, wanted: str) -> bool:
     if wanted is _TABLE:
         return isinstance(found, dict)
     return found.__class__ is (bool if wanted is _TRUTH else int)
+
+
+def dns_batch(
+    threat_type: str, match_scope: str, requested_actions: Iterable[str] = (), **facts: Any
+) -> dict[str, Any]:
+    """Build the dns-batch extension of a domain set that this node writes.
+
+    Args:
+        threat_type: one of ``THREAT_TYPES``.
+        match_scope: one of ``MATCH_SCOPES``, for every name of the list.
+        requested_actions: what the author asks readers to do, of ``REQUESTED_ACTIONS``.
+        **facts: further properties of the table in DNS 1; None and empty ones are left out.
+
+    Raises:
+        WireFormatError: ``E_SCHEMA``, as ``dns_threat`` and ``check_extension``.
+    """
+    actions = list(requested_actions)
+    _require_words("threat_type", [threat_type], THREAT_TYPES)
+    _require_words("match_scope", [match_scope], MATCH_SCOPES)
+    _require_words("requested_actions", actions, REQUESTED_ACTIONS)
+    extension: dict[str, Any] = {
+        "extension_type": "property-extension",
+        "threat_type": threat_type,
+        "match_scope": match_scope,
+    }
+    if actions:
+        extension["requested_actions"] = actions
+    _add_facts(extension, DNS_BATCH, facts)
+    return extension
 
 
 def dns_threat(
@@ -202,18 +272,10 @@ def dns_threat(
         WireFormatError: ``E_SCHEMA`` for a word outside the vocabularies or an unknown property.
     """
     actions = list(requested_actions)
-    for name, words, vocabulary in (
-        ("threat_type", [threat_type], THREAT_TYPES),
-        ("match_scope", [match_scope], MATCH_SCOPES),
-        ("match_on", [] if match_on is None else [match_on], MATCH_ON),
-        ("requested_actions", actions, REQUESTED_ACTIONS),
-    ):
-        if not vocabulary.issuperset(words):
-            raise WireFormatError(
-                "E_SCHEMA",
-                f"{name} has a word outside the vocabulary",
-                f"Use one of {', '.join(sorted(vocabulary))}.",
-            )
+    _require_words("threat_type", [threat_type], THREAT_TYPES)
+    _require_words("match_scope", [match_scope], MATCH_SCOPES)
+    _require_words("match_on", [] if match_on is None else [match_on], MATCH_ON)
+    _require_words("requested_actions", actions, REQUESTED_ACTIONS)
     extension: dict[str, Any] = {
         "extension_type": "property-extension",
         "threat_type": threat_type,
@@ -223,10 +285,24 @@ def dns_threat(
         extension["match_on"] = match_on
     if actions:
         extension["requested_actions"] = actions
+    _add_facts(extension, DNS_THREAT, facts)
+    return extension
+
+
+def _require_words(name: str, words: Iterable[str], vocabulary: frozenset[str]) -> None:
+    if not vocabulary.issuperset(words):
+        raise WireFormatError(
+            "E_SCHEMA",
+            f"{name} has a word outside the vocabulary",
+            f"Use one of {', '.join(sorted(vocabulary))}.",
+        )
+
+
+def _add_facts(extension: dict[str, Any], extension_id: str, facts: Mapping[str, Any]) -> None:
     for name, found in facts.items():
-        if name not in _PROPERTIES[DNS_THREAT]:
-            raise WireFormatError("E_SCHEMA", f"dns-threat has no property {name}")
+        if name not in _PROPERTIES[extension_id]:
+            word = "dns-threat" if extension_id == DNS_THREAT else "dns-batch"
+            raise WireFormatError("E_SCHEMA", f"{word} has no property {name}")
         if found is not None and found not in ("", [], {}):
             extension[name] = found
-    check_extension(DNS_THREAT, extension)
-    return extension
+    check_extension(extension_id, extension)

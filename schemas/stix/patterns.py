@@ -35,6 +35,15 @@ _OBSERVATION = rf"\[ *{_COMPARISON}(?: +OR +{_COMPARISON})* *\]"
 _SIMPLE = re.compile(rf"{_OBSERVATION}(?: +OR +{_OBSERVATION})*")
 _PARTS = re.compile(rf"(domain-name|ipv4-addr|ipv6-addr|url):value *= *'({_INSIDE})'")
 _ONE_PART = re.compile(r"\[(domain-name|ipv4-addr|ipv6-addr|url):value = '([^'\\]*+)'\]")
+_RESOLVED = r"domain-name:resolves_to_refs\[\*\]\.value"
+_KIND = rf"(?:(?:domain-name|ipv4-addr|ipv6-addr|url):value|{_RESOLVED})"
+_ONE_OF = rf"{_KIND} *= *{_STRING}"
+_EITHER = rf"\[ *{_ONE_OF}(?: +OR +{_ONE_OF})* *\]"
+_ALTERNATIVES = re.compile(rf"{_EITHER}(?: +OR +{_EITHER})*")
+_EACH = re.compile(rf"({_KIND}) *= *'({_INSIDE})'")
+RESOLVES_TO = "resolves-to"
+"""The kind of what a name in a pattern resolves to."""
+_KINDS = {"domain-name:resolves_to_refs[*].value": RESOLVES_TO}
 _ESCAPE = re.compile(r"\\(['\\])")
 _BRACKETS = re.compile(rf"{_STRING}|[()\[\]]")
 _VOCABULARY_WORD = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -94,6 +103,25 @@ def simple_observables(pattern: str) -> tuple[Observable, ...]:
     return tuple(
         Observable(kind, _ESCAPE.sub(r"\1", text) if "\\" in text else text)
         for kind, text in _PARTS.findall(pattern)
+    )
+
+
+def named_alternatives(pattern: str) -> tuple[Observable, ...]:
+    """List what a pattern of nothing but ``OR`` names, what a name resolves to included.
+
+    Wider than ``simple_observables``, by which it is also decided who reads an object.
+
+    Returns:
+        Nothing for ``AND``, ``FOLLOWEDBY``, ``NOT``, a qualifier or any other comparison.
+    """
+    if len(pattern) > MAX_PATTERN_BYTES or not _ALTERNATIVES.fullmatch(pattern):
+        return ()
+    return tuple(
+        Observable(
+            _KINDS.get(path) or path.partition(":")[0],
+            _ESCAPE.sub(r"\1", text) if "\\" in text else text,
+        )
+        for path, text in _EACH.findall(pattern)
     )
 
 

@@ -55,6 +55,7 @@ def test_t14_an_entry_of_the_highest_seq_is_a_gap(node, a):
 
 
 TARGETS = [
+    "/federation/v1/blobs/%00",
     "/taxii2/fed/collections/%00/",
     "/taxii2/fed/collections/%00/objects/",
     "/taxii2/fed/collections/a%00b/objects/",

@@ -8,12 +8,22 @@ from pathlib import Path
 import pytest
 
 from hub.node import Node
-from hub.verdicts.explain_verdict import explain_name, progress
-from tests.hub.verdicts import test_fuse
+from hub.verdicts.backlog import progress
+from hub.verdicts.explain_verdict import explain_name
+from tests.hub.verdicts import test_adopted_claims, test_expand_sets, test_fuse
 from tests.support.databases import postgresql_with_tables
 from tests.support.nodes import make_node
 from tests.support.told_claims import EVIL, authors, claim, make_verdicts, tell
 
+_OF_SETS = (
+    "test_a_name_with_two_windows",
+    "test_a_restart_goes_on",
+    "test_a_suspended_origins",
+    "test_of_a_newer_list",
+)
+for _name, _value in {**vars(test_expand_sets), **vars(test_adopted_claims)}.items():
+    if _name.startswith((*_OF_SETS, "test_three_lineages")):
+        globals()[_name] = _value
 _HERE = (
     "test_a_changed_dial",
     "test_a_claim_counts",

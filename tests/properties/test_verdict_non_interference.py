@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from hub.exchange.reading import read_manifest, read_objects
@@ -19,6 +19,8 @@ from hub.operators.tokens import add_token, list_tokens
 from hub.peers.trust import PeerChanges, set_peer
 from hub.verdicts.explain_verdict import explain_to
 from hub.verdicts.fuse import refresh_verdicts
+from schemas.dns.domain_sets import SealedList
+from schemas.dns.extensions import DNS_THREAT
 from schemas.identifiers import direct_audience
 from schemas.markings import Tlp
 from schemas.taxii.paging import Matches, PageRequest
@@ -26,11 +28,21 @@ from tests.properties.test_chain import receiver
 from tests.support.nodes import peer_of
 from tests.support.publications import Author
 from tests.support.told_claims import claim, clock_of, make_verdicts, tell, verdicts_seen
+from tests.support.told_sets import adopt, listed, tell_set
 
 NAMES = ("one.example", "two.example", "three.example")
 WHO, NAME = st.integers(0, 2), st.integers(0, 2)
 SAYING = st.tuples(
     st.just("says"), WHO, NAME, st.sampled_from(["clear", "green"]), st.sampled_from([40, 70, 95])
+)
+LISTING = st.tuples(st.just("lists"), WHO, NAME, st.sampled_from(["clear", "green"]), st.just(90))
+HIDDEN_LISTING = st.tuples(
+    st.just("hidden lists"), WHO, NAME, st.just("amber"), st.sampled_from([90, 0])
+)
+SERVER = st.tuples(st.just("says of server"), WHO, NAME, st.just("green"), st.just(90))
+HIDDEN_SERVER = st.tuples(st.just("hidden of server"), WHO, NAME, st.just("amber"), st.just(90))
+ADOPTING = st.tuples(
+    st.sampled_from(["adopts", "hidden adopts"]), st.just(0), NAME, st.just(""), st.just(0)
 )
 HIDDEN = st.tuples(st.just("hidden"), WHO, NAME, st.just("amber"), st.sampled_from([40, 70, 95]))
 TAKING_BACK = st.tuples(
@@ -44,6 +56,16 @@ TRUST = st.tuples(
 )
 
 
+SERVER_FACTS = {
+    "threat_type": "delegation-hijack", "match_on": "nsdname", "match_scope": "exact",
+}  # fmt: skip
+
+
+def list_of(name: int, *, hidden: bool) -> SealedList:
+    """A list of the names from one on; what is hidden may be the very same, or another."""
+    return listed(*NAMES[name:], *(["hidden.example"] if hidden else []))
+
+
 def number_of(who: int, name: int, *, hidden: bool) -> int:
     """Ids of hidden objects are no visible ones: tightening one's own word is meant to be seen."""
     return 100 * (who + 1) + name + (50 if hidden else 0)
@@ -52,7 +74,17 @@ def number_of(who: int, name: int, *, hidden: bool) -> int:
 def act(node: Any, authors: list[Author], action: Any) -> None:
     kind, who, name, label, value = action
     author = authors[who]
-    if kind in {"says", "hidden"}:
+    if kind.endswith("lists"):
+        number = number_of(who, name, hidden=kind != "lists")
+        tell_set(node, author, label, list_of(name, hidden=value == 0), number)
+    elif kind.endswith("adopts"):
+        adopt(node, list_of(name, hidden=kind != "adopts"))
+    elif kind.endswith("of server"):
+        number = 300 + number_of(who, name, hidden=kind.startswith("hidden"))
+        facts = {**SERVER_FACTS, "extension_type": "property-extension"}
+        said = claim(NAMES[name], number, confidence=value, extensions={DNS_THREAT: facts})
+        tell(node, author, label, said)
+    elif kind in {"says", "hidden"}:
         number = number_of(who, name, hidden=kind == "hidden")
         tell(node, author, label, claim(NAMES[name], number, confidence=value))
     elif kind.endswith("takes back"):
@@ -84,14 +116,38 @@ def every_page(node: Any, name: str) -> list[Any]:
 
 
 STORIES = (
-    st.lists(st.one_of(SAYING, SAYING, HIDDEN, TAKING_BACK, TIME, TRUST), min_size=3, max_size=10),
+    st.lists(
+        st.one_of(
+            SAYING,
+            HIDDEN,
+            LISTING,
+            HIDDEN_LISTING,
+            SERVER,
+            HIDDEN_SERVER,
+            ADOPTING,
+            TAKING_BACK,
+            TIME,
+            TRUST,
+        ),
+        min_size=3,
+        max_size=10,
+    ),
     st.sampled_from([1, 3, 500]),
 )
 NO_SHRINKING = [Phase.explicit, Phase.generate]
 """Each example makes two nodes: shrinking one takes minutes, and the story says it all."""
 
 
+OF_SETS = [
+    ("hidden lists", 0, 0, "amber", 90), ("adopts", 0, 0, "", 0), ("lists", 1, 0, "green", 90),
+    ("hidden lists", 2, 1, "amber", 0), ("hidden adopts", 0, 1, "", 0), ("time", 0, 0, "", 1),
+    ("says of server", 0, 1, "green", 90), ("hidden of server", 1, 1, "amber", 90),
+    ("adopts", 0, 0, "", 0), ("takes back", 0, 2, "green", 0), ("time", 0, 0, "", 30),
+]  # fmt: skip
+
+
 @settings(max_examples=3, phases=NO_SHRINKING)
+@example(OF_SETS, 1)
 @given(*STORIES)
 def test_t22_hidden_claims_move_no_wider_verdict(actions, at_once):
     compare(actions, at_once)

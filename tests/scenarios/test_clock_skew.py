@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import NEEDS_PROGRAM
+from tests.support.moved_clock import clock_ahead
 from tests.support.processes import (
     Tocsin,
     give_trust_by_command,
@@ -19,18 +19,6 @@ from tests.support.processes import (
     start_all,
 )
 from tests.support.what_arrived import check_whole, names_held, publish_names_by_command
-
-LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-
-
-def clock_ahead(seconds: int) -> list[str]:
-    """Run a command that reads a clock which is this far ahead."""
-    if not LIBRARIES:
-        pytest.skip(f"{NEEDS_PROGRAM}: faketime (make system-packages)")
-    return [
-        "env", f"LD_PRELOAD={LIBRARIES[0]}", f"FAKETIME={seconds:+d}s",
-        "FAKETIME_DONT_FAKE_MONOTONIC=1",
-    ]  # fmt: skip
 
 
 @pytest.fixture

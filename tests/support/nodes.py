@@ -123,13 +123,14 @@ class Serving:
     """A node's application on uvicorn in a thread, at the address of its document."""
 
     node: Node
+    port: int | None = None  # where a line in front of it leads to
     server: uvicorn.Server = field(init=False)
     thread: threading.Thread = field(init=False)
 
     def __enter__(self) -> Self:
         config = uvicorn.Config(
-            create_app(self.node), host="127.0.0.1", port=port_of(self.node), log_level="error",
-            lifespan="off", ws="none",
+            create_app(self.node), host="127.0.0.1", port=self.port or port_of(self.node),
+            log_level="error", lifespan="off", ws="none",
         )  # fmt: skip
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, daemon=True)

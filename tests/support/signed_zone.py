@@ -46,17 +46,25 @@ class SignedDns:
     resolver: str
     serial: int = 1
 
-    def publish(self, zone: str, texts: Mapping[str, str], *, damage: bool = False) -> None:
+    def publish(
+        self,
+        zone: str,
+        texts: Mapping[str, str],
+        *,
+        records: Sequence[str] = (),
+        damage: bool = False,
+    ) -> None:
         """Write a zone anew, sign it where it has keys, and let BIND load it.
 
         Args:
             texts: TXT records by owner name within the zone.
+            records: further lines of the zone's file.
             damage: change a record after signing, as an attacker would.
         """
         self.serial += 1
         file = self.folder / f"{zone}.zone"
-        records = "".join(f'{owner} TXT "{text}"\n' for owner, text in texts.items())
-        file.write_text(_bare_zone(zone, self.serial) + records)
+        lines = [f'{owner} TXT "{text}"' for owner, text in texts.items()] + [*records]
+        file.write_text(_bare_zone(zone, self.serial) + "".join(f"{line}\n" for line in lines))
         signed = file.with_suffix(".signed")
         if list(self.folder.glob(f"K{zone}.*.key")):
             _run(self.folder, "dnssec-signzone", "-S", "-o", zone, "-f", signed.name, file.name)

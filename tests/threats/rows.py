@@ -13,12 +13,11 @@ CLASSES: Final = range(1, 18)
 
 LATER_ROWS: Final[Mapping[int, str]] = MappingProxyType(
     {
-        41: "issue 6: zone files and RPZ are not written yet",
         42: "the web interface, which is not there yet",
         44: "the web interface, which is not there yet",
         49: "sealed feeds, which are not there yet",
         50: "sealed feeds, which are not there yet",
     }
 )
-"""Row 43 is shown for logs; cells of CSV come with issue 6."""
+"""Row 43 is shown for logs, CSV cells, CEF and the formats of sensors."""
 LATER_CLASSES: Final[Mapping[int, str]] = MappingProxyType({})

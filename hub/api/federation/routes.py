@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from hub.api.federation import fed_root, node_endpoints, pushes
+from hub.api.federation import blobs, fed_root, node_endpoints, pushes
 from hub.errors import NotFound
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -26,4 +26,5 @@ router = APIRouter(include_in_schema=False)
 router.include_router(fed_root.router)
 router.include_router(pushes.router)
 router.include_router(node_endpoints.router)
+router.include_router(blobs.router)
 router.include_router(_elsewhere_router)

@@ -1,24 +1,28 @@
-"""Blocks: what verdicts ask for, what is in force, what waits, and what was exported last."""
+"""Blocks: what verdicts ask for, what is in force, and what waits."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import sqlalchemy as sa
 
-from hub.storage.tables.guards import BLOCKS, EXPORTS
+from hub.storage.dialects import from_micros, read_column
+from hub.storage.queries.exports import mark_exports
+from hub.storage.tables.guards import BLOCKS
 from hub.storage.tables.objects import OBJECTS
 from hub.storage.tables.verdicts import CLAIMS, VERDICTS
 from hub.storage.transaction import Transaction
+from schemas.dns.subjects import NSDNAME, Subject
 
 _BATCH = 5_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AskedBlock:
-    """A verdict that asks for a block, as one view shows it."""
+    """A verdict that asks for a block, as one view shows it; not frozen, as there are many."""
 
     name: str
     match_scope: str
@@ -31,7 +35,7 @@ class AskedBlock:
     generation: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BlockRow:
     """A block of one view; in force, or waiting while ``in_force_at`` is None."""
 
@@ -40,30 +44,21 @@ class BlockRow:
     in_force_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class ExportRow:
-    """The last good export of a format, for an audience or one of its readers."""
-
-    format: str
-    audience: str
-    reader: str
-    names: int
-    digest: str
-    exported_at: datetime
-
-
 def asked_blocks(tx: Transaction, ceiling: int, now: datetime) -> tuple[AskedBlock, ...]:
     """List the verdicts of one label view that ask for a block now, by name."""
+    # Half a million rows have a handful of types and ends between them: each is read once.
+    types_of = cache(read_column)
+    instant_of = cache(from_micros)
     rows = tx.connection.execute(
         sa.select(
             VERDICTS.c.name,
             VERDICTS.c.match_scope,
             VERDICTS.c.label,
             VERDICTS.c.result,
-            VERDICTS.c.threat_types,
+            sa.type_coerce(VERDICTS.c.threat_types, sa.LargeBinary),
             VERDICTS.c.confidence,
             VERDICTS.c.lineages,
-            VERDICTS.c.valid_until,
+            sa.type_coerce(VERDICTS.c.valid_until, sa.BigInteger),
             VERDICTS.c.generation,
         )
         .where(
@@ -75,18 +70,30 @@ def asked_blocks(tx: Transaction, ceiling: int, now: datetime) -> tuple[AskedBlo
             VERDICTS.c.valid_until > now,
         )
         .order_by(VERDICTS.c.name)
-    )
-    return tuple(AskedBlock(*row) for row in rows)
+    ).all()
+    return tuple(
+        AskedBlock(
+            name, scope, label, result, types_of(bytes(types)), confidence, lineages,
+            instant_of(until), generation,
+        )
+        for name, scope, label, result, types, confidence, lineages, until, generation in rows
+    )  # fmt: skip
 
 
 def list_blocks(tx: Transaction, ceiling: int) -> dict[str, BlockRow]:
     """Map the names of a view's blocks, waiting ones included, to how they stand."""
+    instant_of = cache(from_micros)
     rows = tx.connection.execute(
-        sa.select(BLOCKS.c.name, BLOCKS.c.asked_at, BLOCKS.c.in_force_at).where(
-            BLOCKS.c.ceiling == ceiling
-        )
-    )
-    return {row.name: BlockRow(*row) for row in rows}
+        sa.select(
+            BLOCKS.c.name,
+            sa.type_coerce(BLOCKS.c.asked_at, sa.BigInteger),
+            sa.type_coerce(BLOCKS.c.in_force_at, sa.BigInteger),
+        ).where(BLOCKS.c.ceiling == ceiling)
+    ).all()
+    return {
+        name: BlockRow(name, instant_of(asked), None if begun is None else instant_of(begun))
+        for name, asked, begun in rows
+    }
 
 
 def drop_blocks(tx: Transaction, ceiling: int, names: Collection[str]) -> None:
@@ -98,6 +105,7 @@ def drop_blocks(tx: Transaction, ceiling: int, names: Collection[str]) -> None:
             ),
             [{"old_name": name} for name in names],
         )
+        mark_exports(tx)
 
 
 def add_blocks(tx: Transaction, ceiling: int, names: Iterable[str], at: datetime) -> None:
@@ -116,38 +124,21 @@ def put_in_force(tx: Transaction, ceiling: int, names: Sequence[str], at: dateti
             .values(in_force_at=at),
             [{"old_name": name} for name in names],
         )
-
-
-def find_export(tx: Transaction, format_name: str, audience: str, reader: str) -> ExportRow | None:
-    """Find the last good export."""
-    row = tx.connection.execute(
-        sa.select(EXPORTS).where(
-            EXPORTS.c.format == format_name,
-            EXPORTS.c.audience == audience,
-            EXPORTS.c.reader == reader,
-        )
-    ).one_or_none()
-    return None if row is None else ExportRow(**row._mapping)  # noqa: SLF001 - documented accessor
-
-
-def put_export(tx: Transaction, row: ExportRow) -> None:
-    """Store an export as the last good one."""
-    tx.connection.execute(
-        EXPORTS.delete().where(
-            EXPORTS.c.format == row.format,
-            EXPORTS.c.audience == row.audience,
-            EXPORTS.c.reader == row.reader,
-        )
-    )
-    tx.connection.execute(EXPORTS.insert().values(**asdict(row)))
+        mark_exports(tx)
 
 
 def verdicts_at_or_below(tx: Transaction, name: str) -> tuple[tuple[str, int], ...]:
-    """List the verdicts on a name and on what stands below it, as (name, label)."""
+    """List the verdicts on a name and on what stands below it, as (name, label).
+
+    Those on name servers too, whose keys end alike.
+    """
     rows = tx.connection.execute(
         sa.select(VERDICTS.c.name, VERDICTS.c.label)
         .where(
-            sa.or_(VERDICTS.c.name == name, VERDICTS.c.name.endswith(f".{name}", autoescape=True))
+            sa.or_(
+                VERDICTS.c.name.in_((name, Subject(name, NSDNAME).key)),
+                VERDICTS.c.name.endswith(f".{name}", autoescape=True),
+            )
         )
         .order_by(VERDICTS.c.name, VERDICTS.c.label)
     )
@@ -175,6 +166,7 @@ def claimed_below(
         .join(OBJECTS, OBJECTS.c.object_row == CLAIMS.c.object_row)
         .where(
             CLAIMS.c.name.endswith(f".{name}", autoescape=True),
+            ~CLAIMS.c.name.contains(":"),  # a name server is no name below it
             OBJECTS.c.state == "accepted",
             sa.func.coalesce(OBJECTS.c.released_tlp, OBJECTS.c.tlp) <= ceiling,
         )

@@ -26,15 +26,20 @@ WATERMARK: Final = "claims_read"
 VERDICT_STATE: Final = "verdict"
 """The state of this hub's own verdicts: not ``accepted``, so that nothing takes them for claims."""
 _NOT_CLAIMS: Final = (VERDICT_STATE, "local", "queued", "exercise")
-_INSERTED: Final = (
+CLAIM_COLUMNS: Final = (
     "object_row", "name", "origin", "confidence", "threat_type", "match_scope", "claimed_at",
-    "valid_from", "valid_until", "src", "pap", "feed_row", "seq", "several",
+    "valid_from", "valid_until", "src", "pap", "feed_row", "seq", "several", "part",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class StoredClaim:
-    """A claim as it is stored; the members of ``claims`` in their order."""
+    """A claim as it is stored; the members of ``claims`` in their order.
+
+    Args:
+        name: the key of its subject (``schemas.dns.subjects``).
+        part: which of the windows of one name, in a list with days.
+    """
 
     object_row: int
     name: str
@@ -50,11 +55,16 @@ class StoredClaim:
     feed_row: int | None
     seq: int | None
     several: bool = False
+    part: int = 0
 
 
 @dataclass(slots=True)
 class LiveClaim:
-    """An accepted claim with its label and version, as they are now."""
+    """An accepted claim with its label and version, as they are now.
+
+    Args:
+        object_of: whose object it rests on, where that is another's (an adopted set).
+    """
 
     object_row: int
     name: str
@@ -75,6 +85,12 @@ class LiveClaim:
     revoked: bool
     version_at: int | None
     published_at: int
+    object_of: str = ""
+
+    @property
+    def version_key(self) -> tuple[str, str]:
+        """Return under which origin and id the versions of its object are found."""
+        return self.object_of or self.origin, self.stix_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,19 +212,15 @@ def drop_gone(tx: Transaction) -> None:
 
 def store_claims(tx: Transaction, claims: Sequence[StoredClaim]) -> None:
     """Store claims, each in the place of what was read of its object before."""
-    insert_rows(
-        tx,
-        CLAIMS,
-        _INSERTED,
-        [
-            (
-                c.object_row, c.name, c.origin, c.confidence, c.threat_type, c.match_scope,
-                c.claimed_at, c.valid_from, c.valid_until, write_column(c.src) if c.src else None,
-                c.pap, c.feed_row, c.seq, c.several,
-            )
-            for c in claims
-        ],
-    )  # fmt: skip
+    rows = [
+        (
+            c.object_row, c.name, c.origin, c.confidence, c.threat_type, c.match_scope,
+            c.claimed_at, c.valid_from, c.valid_until, write_column(c.src) if c.src else None,
+            c.pap, c.feed_row, c.seq, c.several, c.part,
+        )
+        for c in claims
+    ]  # fmt: skip
+    insert_rows(tx, CLAIMS, CLAIM_COLUMNS, rows)
 
 
 def drop_claims(tx: Transaction, object_rows: Iterable[int]) -> None:
@@ -225,23 +237,37 @@ def mark_several(tx: Transaction, object_rows: Iterable[int]) -> None:
         )
 
 
-def names_claimed(tx: Transaction, object_rows: Collection[int]) -> dict[int, str]:
-    """Tell which names the given objects claim."""
-    found: dict[int, str] = {}
+def names_claimed(tx: Transaction, object_rows: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Tell what the given objects claim, by the keys of the subjects; not for sets."""
+    found: dict[int, tuple[str, ...]] = {}
     for chunk in in_chunks(object_rows):
         rows = tx.connection.execute(
-            sa.select(CLAIMS.c.object_row, CLAIMS.c.name).where(CLAIMS.c.object_row.in_(chunk))
+            sa.select(CLAIMS.c.object_row, CLAIMS.c.name)
+            .where(CLAIMS.c.object_row.in_(chunk))
+            .order_by(CLAIMS.c.object_row, CLAIMS.c.name)
         )
-        found |= {row.object_row: row.name for row in rows}
+        for row in rows:
+            found[row.object_row] = (*found.get(row.object_row, ()), row.name)
     return found
+
+
+_COUNTING: Final = (
+    " AND o.state = 'accepted' AND (o.revoked OR NOT EXISTS (SELECT 1 FROM domain_sets d"
+    " WHERE d.object_row = o.object_row AND d.state <> 'expanded'))"
+)
 
 
 def versions_of(
     tx: Transaction, stix_ids: Collection[str], *, accepted: bool = False
 ) -> dict[tuple[str, str], list[tuple[int, int | None, int]]]:
-    """List ``(object_row, version_at, label)`` of every version, by origin and STIX id."""
+    """List ``(object_row, version_at, label)`` of every version, by origin and STIX id.
+
+    Args:
+        accepted: those alone, and of sets those alone whose names are claims by now: until the
+            list of a newer one is here, the one before it counts.
+    """
     found: dict[tuple[str, str], list[tuple[int, int | None, int]]] = {}
-    state = " AND o.state = 'accepted'" if accepted else ""
+    state = _COUNTING if accepted else ""
     for chunk in in_chunks(sorted(stix_ids)):
         marks = ", ".join("?" * len(chunk))
         rows = _run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -20,6 +21,7 @@ _OF_CLAIM = (
     "object_row", "name", "origin", "confidence", "threat_type", "match_scope", "claimed_at",
     "valid_from", "valid_until", "src", "pap", "feed_row", "seq", "several",
 )  # fmt: skip
+_OF_VOICE = tuple(field.name for field in fields(LiveClaim) if field.name != "object_of")
 _INSTANTS = ("claimed_at", "valid_from", "valid_until", "version_at", "published_at")
 
 
@@ -79,7 +81,7 @@ def voices_on(
             .order_by(OBJECTS.c.object_row)
         )
         for row in rows:
-            values = {field.name: getattr(row, field.name) for field in fields(LiveClaim)}
+            values: dict[str, Any] = {name: getattr(row, name) for name in _OF_VOICE}
             for name in _INSTANTS:
                 at = values[name]
                 values[name] = None if at is None else to_micros(at)
@@ -106,9 +108,11 @@ def ask_to_read_voices_of(tx: Transaction, origin: str, code: str, at: datetime)
         .join(OBJECTS, OBJECTS.c.object_row == CLAIMS.c.object_row)
         .where(
             OBJECTS.c.origin == origin,
+            OBJECTS.c.stix_type == "indicator",  # the names of sets are not read from the object
             OBJECTS.c.state.in_(["accepted", _WAITING]),
             CLAIMS.c.name.in_(waiting),
         )
+        .distinct()
     )
     found = list(rows.scalars())
     ask_to_read_again(tx, found, at)

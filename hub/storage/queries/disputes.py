@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -17,6 +17,8 @@ from schemas.markings import Tlp
 
 _LABEL = sa.func.coalesce(OBJECTS.c.released_tlp, OBJECTS.c.tlp).label("label")
 _OPINIONS = sa.text("stix_type = 'opinion'")  # in the very words of the index
+
+_MANY: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,11 @@ def put_decision(tx: Transaction, row: DecisionRow) -> None:
 
 def decisions_on(tx: Transaction, names: Collection[str]) -> dict[str, DecisionRow]:
     """Find what was decided on names."""
+    if len(names) > _MANY:
+        # People decide on few names: all of it is less than asking for so many.
+        every = tx.connection.execute(sa.select(DISPUTE_DECISIONS))
+        wanted = frozenset(names)
+        return {row.name: DecisionRow(**_members(row)) for row in every if row.name in wanted}
     found: dict[str, DecisionRow] = {}
     for chunk in in_chunks(sorted(names)):
         rows = tx.connection.execute(
@@ -197,3 +204,9 @@ def decisions_on(tx: Transaction, names: Collection[str]) -> dict[str, DecisionR
 
 def _members(row: sa.Row[Any]) -> dict[str, Any]:
     return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented accessor
+
+
+def names_disputed(tx: Transaction, limit: int = 10_000) -> list[str]:
+    """List names on which there is an opinion, each once."""
+    rows = tx.connection.execute(sa.select(DISPUTES.c.name).distinct().limit(limit))
+    return list(rows.scalars())

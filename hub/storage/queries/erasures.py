@@ -13,6 +13,7 @@ from hub.storage.queries.feeds import STUB
 from hub.storage.queries.objects import in_chunks
 from hub.storage.tables.evidence import EVIDENCE, EVIDENCE_TOLD, OTHER_BRANCH
 from hub.storage.tables.feeds import ENTRIES
+from hub.storage.tables.incidents import READ_OF_OBJECTS
 from hub.storage.tables.objects import OBJECTS
 from hub.storage.tables.recall import ERASURES
 from hub.storage.transaction import Transaction
@@ -103,6 +104,8 @@ def blank_objects(tx: Transaction, object_rows: Sequence[int], **values: object)
                 .where(OBJECTS.c.object_row.in_(chunk))
                 .values(content=b"", idn=None, name_key=None, **values)
             )
+            for table in READ_OF_OBJECTS:
+                tx.connection.execute(table.delete().where(table.c.object_row.in_(chunk)))
 
 
 def blank_entry(tx: Transaction, feed_row: int, seq: int) -> None:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from hub.storage.dialects import Instant, to_micros
 from hub.storage.queries.claims import WATERMARK
 from hub.storage.queries.objects import in_chunks
+from hub.storage.queries.set_claims import IS_DROPPING, IS_WORK
 from hub.storage.tables.objects import COUNTERS, OBJECTS, VIEW_ROWS, VIEWS
 from hub.storage.tables.verdicts import CLAIMS, CLAIMS_TO_READ, VERDICT_WORK, VERDICTS
 from hub.storage.transaction import Transaction
@@ -53,12 +54,16 @@ class WorkState:
         newest: the number of the newest object.
         reads_again: whether claims are to be read once more.
         due_at: when the next name is due, now or later; None when none is.
+        has_sets: whether names of sets are to become claims, or to be marked.
+        is_dropping: whether claims of sets are left that nothing goes by.
     """
 
     read: int
     newest: int
     reads_again: bool
     due_at: datetime | None
+    has_sets: bool = False
+    is_dropping: bool = False
 
     @property
     def is_unread(self) -> bool:
@@ -81,6 +86,8 @@ _STATE: Final = sa.select(
     sa.select(COUNTERS.c.value).where(COUNTERS.c.name == WATERMARK).scalar_subquery(),
     sa.select(sa.func.max(OBJECTS.c.object_row)).scalar_subquery(),
     sa.exists(sa.select(CLAIMS_TO_READ.c.object_row)),
+    IS_WORK,
+    IS_DROPPING,
     _first(_AT, VERDICT_WORK.c.background.is_(False)),  # each apart: else the index is of no use
     _first(_AT, VERDICT_WORK.c.background.is_(True)),
     _first(_AGED, _AGED.is_not(None)),
@@ -89,9 +96,9 @@ _STATE: Final = sa.select(
 
 def state_of_work(tx: Transaction) -> WorkState:
     """Tell how far claims were read and when the next verdict is due."""
-    read, newest, again, *due = tx.connection.execute(_STATE).one()
+    read, newest, again, sets, drops, *due = tx.connection.execute(_STATE).one()
     due_at = min((at for at in due if at is not None), default=None)
-    return WorkState(int(read or 0), int(newest or 0), bool(again), due_at)
+    return WorkState(int(read or 0), int(newest or 0), bool(again), due_at, bool(sets), bool(drops))
 
 
 def put_marks(tx: Transaction, marks: Sequence[Mark]) -> None:
@@ -116,7 +123,11 @@ def put_marks_of_origin(tx: Transaction, origin: str, at: datetime, least: int =
             sa.func.coalesce(OBJECTS.c.released_tlp, OBJECTS.c.tlp).label("label"),
         )
         .join(OBJECTS, OBJECTS.c.object_row == CLAIMS.c.object_row)
-        .where(OBJECTS.c.state == "accepted", OBJECTS.c.origin == origin)
+        .where(
+            OBJECTS.c.state == "accepted",
+            OBJECTS.c.origin == origin,
+            OBJECTS.c.stix_type == "indicator",  # the names of sets are asked for by the set
+        )
         .distinct()
     )
     micros = to_micros(at)

@@ -16,10 +16,13 @@ import sqlalchemy as sa
 
 from hub.storage.dialects import from_micros, to_micros, write_column
 from hub.storage.queries.claims import VERDICT_STATE
-from hub.storage.queries.objects import in_chunks
+from hub.storage.queries.exports import mark_exports
+from hub.storage.queries.objects import claim_object_rows, in_chunks
+from hub.storage.queries.row_inserts import insert_rows
 from hub.storage.tables.objects import OBJECTS, VIEW_ROWS, VIEWS
 from hub.storage.tables.verdicts import VERDICTS
 from hub.storage.transaction import Transaction
+from schemas.timestamps import write_wire_time
 
 NOWHERE: Final = -1
 """``shown_to`` of a row without evidence at its own label: it is for no view."""
@@ -51,6 +54,10 @@ class VerdictRow:
     revoked_at: datetime | None
     rules: str
 
+    def on(self, name: str) -> VerdictRow:
+        """Return the same verdict on another name."""
+        return VerdictRow(name, *_but_name_of(self))
+
     @property
     def is_live(self) -> bool:
         """Whether it is published and not revoked."""
@@ -59,6 +66,7 @@ class VerdictRow:
 
 _NAMES: Final = tuple(field.name for field in fields(VerdictRow))
 _values_of = attrgetter(*_NAMES)
+_but_name_of = attrgetter(*_NAMES[1:])
 _INSTANTS: Final = frozenset(
     {"created_at", "issued_at", "valid_until", "look_again_at", "revoked_at"}
 )
@@ -76,19 +84,61 @@ _REVERSE: Final = (
 )
 
 
+NewVerdict = tuple[str, int, datetime, bytes]
+"""Of a verdict's object: its id, label, version and content."""
+
+
+def store_verdict_objects(
+    tx: Transaction, origin: str, verdicts: Sequence[NewVerdict], now: datetime
+) -> int:
+    """Store the objects of verdicts under fresh numbers, in their order; return the first.
+
+    As ``store_new_objects`` stores any object; a quarter of a million of these come at once.
+    """
+    if not verdicts:
+        return 0
+    first, at = claim_object_rows(tx, len(verdicts)), to_micros(now)
+    versions = {version: (write_wire_time(version), to_micros(version))
+                for version in {version for *_, version, _ in verdicts}}  # fmt: skip
+    rows = [
+        (
+            number, origin, stix_id, "indicator", "2.1", *versions[version], label, True, False, 0,
+            VERDICT_STATE, False, at, at, at, content,
+        )
+        for number, (stix_id, label, version, content) in enumerate(verdicts, first)
+    ]  # fmt: skip
+    insert_rows(tx, OBJECTS, _OBJECT, rows)
+    return first
+
+
+_OBJECT: Final = (
+    "object_row", "origin", "stix_id", "stix_type", "spec_version", "version", "version_at", "tlp",
+    "machine", "exercise", "strength", "state", "revoked", "published_at", "received_at",
+    "visible_at", "content",
+)  # fmt: skip
+
+
 def save_verdicts(tx: Transaction, rows: Sequence[VerdictRow]) -> None:
     """Store verdicts, each in the place of the one before."""
     if rows:
-        tx.connection.exec_driver_sql(_driver(tx, _SAVE), [_plain(row) for row in rows])
+        plain: dict[Any, Any] = {None: None}
+        tx.connection.exec_driver_sql(_driver(tx, _SAVE), [_plain(row, plain) for row in rows])
+        mark_exports(tx)
 
 
-def _plain(row: VerdictRow) -> tuple[Any, ...]:
+def _plain(row: VerdictRow, plain: dict[Any, Any]) -> tuple[Any, ...]:
+    """Write a row as the driver takes it; of a batch most have the same few times and words."""
     values: list[Any] = list(_values_of(row))
     for place in _AT_INSTANTS:
         at = values[place]
-        values[place] = None if at is None else to_micros(at)
+        if at not in plain:
+            plain[at] = to_micros(at)
+        values[place] = plain[at]
     for place in _AT_JSON:
-        values[place] = write_column(values[place])
+        words = values[place]
+        if words not in plain:
+            plain[words] = write_column(words)
+        values[place] = plain[words]
     return tuple(values)
 
 
@@ -125,6 +175,7 @@ def drop_verdicts(tx: Transaction, keys: Sequence[tuple[str, int]]) -> None:
     if keys:
         statement = _driver(tx, "DELETE FROM verdicts WHERE name = ? AND label = ?")
         tx.connection.exec_driver_sql(statement, list(keys))
+        mark_exports(tx)
 
 
 def rewrite_objects(
@@ -192,6 +243,21 @@ def find_context(tx: Transaction, origin: str) -> dict[tuple[str, str], int]:
         )
     )
     return {(row.stix_id, row.version): row.object_row for row in rows}
+
+
+def published_contents(tx: Transaction, origin: str, stix_ids: Iterable[str]) -> dict[str, bytes]:
+    """Find the bytes of published verdicts by their ids."""
+    found: dict[str, bytes] = {}
+    for chunk in in_chunks(stix_ids):
+        rows = tx.connection.execute(
+            sa.select(OBJECTS.c.stix_id, OBJECTS.c.content).where(
+                OBJECTS.c.stix_id.in_(chunk),
+                OBJECTS.c.origin == origin,
+                OBJECTS.c.state == VERDICT_STATE,
+            )
+        )
+        found.update({row.stix_id: bytes(row.content) for row in rows})
+    return found
 
 
 def own_identity(tx: Transaction, origin: str, stix_id: str) -> tuple[str, datetime, bytes] | None:

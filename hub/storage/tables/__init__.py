@@ -1,12 +1,18 @@
 """Every table of a node, by what it is about."""
 
 from hub.storage.tables import (
+    alarms_out,
     disputes,
+    domain_sets,
     evidence,
+    exports,
     feeds,
+    followed_logs,
     groups,
     guards,
     hard_networks,
+    imports,
+    incidents,
     keys,
     names,
     nodes,
@@ -24,12 +30,18 @@ from hub.storage.tables.metadata import METADATA
 
 __all__ = [
     "METADATA",
+    "alarms_out",
     "disputes",
+    "domain_sets",
     "evidence",
+    "exports",
     "feeds",
+    "followed_logs",
     "groups",
     "guards",
     "hard_networks",
+    "imports",
+    "incidents",
     "keys",
     "names",
     "nodes",

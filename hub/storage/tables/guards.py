@@ -1,6 +1,6 @@
 """Names that the operator protects, overrides, hits on protected names, and blocks in force."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table
 
 from hub.storage.dialects import Instant
 from hub.storage.tables.metadata import METADATA
@@ -46,15 +46,4 @@ BLOCKS = Table(
     Column("asked_at", Instant, nullable=False),
     Column("in_force_at", Instant),  # None: waits for its hour
     Index("ix_blocks_in_force_at", "ceiling", "in_force_at"),
-)
-
-EXPORTS = Table(
-    "exports",
-    METADATA,
-    Column("format", String, primary_key=True),
-    Column("audience", String, primary_key=True),
-    Column("reader", String, primary_key=True),  # one constituent's token; "" for all
-    Column("names", BigInteger, nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("exported_at", Instant, nullable=False),
 )

@@ -57,6 +57,13 @@ OBJECTS = Table(
         sqlite_where=text("stix_type = 'opinion'"),
         postgresql_where=text("stix_type = 'opinion'"),
     ),
+    # So are who published what of himself, and what waits of hijacks (``queries.incidents``).
+    Index(
+        "ix_objects_incidents",
+        "object_row",
+        sqlite_where=text("stix_type IN ('identity', 'incident')"),
+        postgresql_where=text("stix_type IN ('identity', 'incident')"),
+    ),
 )
 
 CARRIED = Table(

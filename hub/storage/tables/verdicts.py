@@ -10,6 +10,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    SmallInteger,
     String,
     Table,
     false,
@@ -22,10 +23,12 @@ from hub.storage.tables.metadata import METADATA
 CLAIMS = Table(
     "claims",
     METADATA,
-    # One version of one origin's indicator on one name. No foreign key: what is gone from
-    # ``objects`` is gone from every join with it.
+    # What one version of one origin's object says of one subject. No foreign key: what is gone
+    # from ``objects`` is gone from every join with it.
     Column("object_row", RowId, primary_key=True, autoincrement=False),
-    Column("name", String, nullable=False, index=True),
+    Column("name", String, primary_key=True, index=True),  # ``Subject.key``
+    # Of a list with days, the windows of one name.
+    Column("part", SmallInteger, primary_key=True, autoincrement=False, server_default="0"),
     Column("origin", String(52), nullable=False),
     Column("confidence", Integer, nullable=False),
     Column("threat_type", String),
@@ -38,6 +41,17 @@ CLAIMS = Table(
     Column("feed_row", RowId),
     Column("seq", BigInteger),
     Column("several", Boolean, nullable=False, server_default=false()),  # its id has more versions
+    sqlite_with_rowid=False,
+)
+
+SET_MARKS = Table(
+    "set_marks",
+    METADATA,
+    # Domain sets whose names have to be marked, which takes more than one write.
+    Column("object_row", RowId, primary_key=True, autoincrement=False),
+    Column("label", Integer, nullable=False),  # the lowest at which the change shows
+    Column("asked_at", Instant, nullable=False),
+    Column("after", String, nullable=False),  # the last name that was marked
 )
 
 CLAIMS_TO_READ = Table(

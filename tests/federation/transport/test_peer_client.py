@@ -343,3 +343,56 @@ def test_the_vectors_get_comes_out_on_the_wire(tmp_path: Path) -> None:
     assert "https://" + request.headers["host"] + request.target == vector["url"]
     for name, text in vector["headers"].items():
         assert request.headers[name.lower()] == text
+
+
+DIGEST = "ab" * 32
+
+
+def test_a_blob_is_asked_for_by_its_digest_signed_and_uncompressed() -> None:
+    ranged = {"Content-Range": "bytes 5-9/10"}
+    with peer_that(answers(write_answer(206, b"56789", ranged))) as (peer, server):
+        with peer.fetch_blob(DIGEST, 5, 100) as stream:
+            assert (stream.total, b"".join(stream.chunks)) == (10, b"56789")
+        (request,) = server.requests
+        assert request.target == f"/federation/v1/blobs/{DIGEST}"
+        assert request.headers["range"] == "bytes=5-104"
+        assert request.headers["accept-encoding"] == "identity"
+        assert "signature" in request.headers
+        assert (peer.received, peer.answered) == (5, True)
+
+
+def test_a_refusal_in_the_place_of_a_blob_is_the_peers_word() -> None:
+    body = b'{"title":"x","http_status":"404","error_code":"E_NOT_FOUND"}'
+    with (
+        peer_that(answers(write_answer(404, body, TAXII))) as (peer, _),
+        pytest.raises(PeerState) as refused,
+        peer.fetch_blob(DIGEST),
+    ):
+        raise AssertionError("there is no blob")
+    assert refused.value.code == "E_NOT_FOUND"
+
+
+def test_t31_a_refusal_is_no_way_to_send_much() -> None:
+    with (
+        peer_that(answers(write_answer(404, b"x" * 70_000))) as (peer, _),
+        pytest.raises(PeerUnreachable) as refused,
+        peer.fetch_blob(DIGEST),
+    ):
+        raise AssertionError("there is no blob")
+    assert refused.value.code == "E_HTTP_TOO_BIG"
+
+
+def test_bytes_of_a_blob_are_posted_with_their_place_and_digest() -> None:
+    with peer_that(answers(json_answer({"held": 7}, 202))) as (peer, server):
+        assert peer.post_blob(DIGEST, 4, 7, b"456") == 7
+        (request,) = server.requests
+        assert request.target == f"/federation/v1/blobs/{DIGEST}?start=4&size=7"
+        assert (request.method, request.body) == ("POST", b"456")
+        assert request.headers["content-type"] == "application/octet-stream"
+        assert "content-digest" in request.headers
+        assert peer.sent == 3
+
+
+def test_a_peer_cannot_hold_more_of_a_blob_than_there_is() -> None:
+    with peer_that(answers(json_answer({"held": 10**9}, 202))) as (peer, _):
+        assert peer.post_blob(DIGEST, 0, 7, b"456") == 7

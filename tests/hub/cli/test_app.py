@@ -53,9 +53,14 @@ def test_the_commands_of_the_interface_are_there_and_those_of_later_releases_are
         "evidence list", "evidence show", "evidence export", "evidence check",
         "audit erase", "audit head", "audit list", "audit verify", "correction decide",
         "correction erase", "correction list", "correction show", "dispute decide", "dispute list",
-        "dispute say", "export", "guard add", "guard check", "guard drop", "guard import",
+        "dispute say", "export FORMAT", "export target add",
+            "export target list", "export target remove", "export target run",
+            "guard add", "guard check", "guard drop", "guard import",
         "guard list", "guard override", "guard release", "guard remove", "guard restore",
-        "guard waiting", "outcome add", "sighting add", "sighting list", "verdict",
+        "guard waiting", "set publish", "set list", "set show", "set names", "set adopt",
+        "hijack report", "hijack answer", "hijack list", "hijack show", "operator set",
+        "concentration",
+        "set release", "outcome add", "sighting add", "sighting list", "verdict",
     }  # fmt: skip
 
 

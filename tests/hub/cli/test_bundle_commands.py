@@ -26,7 +26,7 @@ def test_a_stick_carries_what_was_published(apart, names, tmp_path):
     assert told.exit_code == 0
     assert "TLP:AMBER in plain text" in told.stderr
     done = apart.registry.json("bundle", "import", str(stick))
-    assert set(done) == {"peer", "name", "made_at", "feeds"}
+    assert set(done) == {"peer", "name", "made_at", "feeds", "lists"}
     assert {row["error"] for row in done["feeds"]} == {None}
     assert sum(row["accepted"] for row in done["feeds"]) >= 2
     again = apart.registry("bundle", "import", str(stick))

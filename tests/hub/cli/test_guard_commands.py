@@ -1,14 +1,11 @@
-"""``tocsin guard`` and ``tocsin export``."""
+"""``tocsin guard``."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from tests.hub.cli.conftest import Tocsin
-from tests.support.asked_blocks import ask_for_blocks
 
 
 def test_names_go_on_a_list_and_off_it(tocsin: Tocsin, tmp_path: Path) -> None:
@@ -53,54 +50,3 @@ def test_an_override_has_a_last_day(tocsin: Tocsin) -> None:
     assert tocsin.json("guard", "check", "kit.google.com")["stopped"]
     firm = ("guard", "override", "co.uk", "--reason", "I say so.", "--until", day)
     assert tocsin.refusal(*firm, code=3) == "E_GUARD_FIRM"
-
-
-def test_an_export_is_the_names_alone_and_its_counts_go_beside(
-    tocsin: Tocsin, tmp_path: Path
-) -> None:
-    node = tocsin.node()
-    ask_for_blocks(node, ["evil.example", "google.com"])
-    node.database.close()
-    result = tocsin("export", "names", "--audience", "constituents")
-    assert result.stdout == "evil.example\n"
-    assert result.stderr == (
-        "1 names for constituents, at most TLP:GREEN (the first export); 0 wait for their hour.\n"
-    )
-    file = tmp_path / "names.txt"
-    assert tocsin("export", "names", "-o", str(file)).stdout == ""
-    assert file.read_text() == "evil.example\n"
-    assert tocsin.json("export", "names")["lines"] == ["evil.example"]
-    stopped = tocsin.json("guard", "waiting")["stopped"]
-    assert [(each["name"], each["codes"][0]) for each in stopped] == [
-        ("google.com", "NOT_BLOCKED_GUARD_REFUSES")
-    ]
-    assert tocsin.json("guard", "release", "--reason", "All.")["released"] == 0
-
-
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (("rpz",), "E_FORMAT_LATER"),
-        (("doc",), "E_FORMAT"),
-        (("names", "--constituent", "x"), "E_AUDIENCE"),
-    ],
-)
-def test_what_cannot_be_exported_is_said_so(
-    tocsin: Tocsin, words: tuple[str, ...], code: str
-) -> None:
-    assert tocsin.refusal("export", *words, code=1) == code
-
-
-def test_a_jump_is_refused_and_leaves_the_file_alone(tocsin: Tocsin, tmp_path: Path) -> None:
-    file = tmp_path / "names.txt"
-    node = tocsin.node()
-    ask_for_blocks(node, [f"n{number}.example" for number in range(150)])
-    tocsin("export", "names", "-o", str(file))
-    before = file.read_bytes()
-    ask_for_blocks(node, [f"m{number}.example" for number in range(150)])
-    node.database.close()
-    assert tocsin("export", "names", "-o", str(file)).exit_code == 3
-    assert file.read_bytes() == before
-    assert "150 names to 300" in tocsin("alarms").stdout
-    done = tocsin.json("export", "names", "-o", str(file), "--accept-jump", "A new botnet.")
-    assert (done["names"], done["before"]) == (300, 150)

@@ -181,11 +181,38 @@ def test_standard_input_and_gzip_are_read(tocsin, names, tmp_path):
     assert piped["unchanged"] == 2
 
 
-def test_csv_comes_with_a_later_release(tocsin, tmp_path):
+def test_a_table_is_published_with_what_it_says_and_nothing_twice(tocsin, tmp_path):
     file = tmp_path / "table.csv"
-    file.write_text("domain,first_seen\nevil.example,2026-01-01\n")
-    assert tocsin.refusal("publish", str(file), "--tlp", "green", code=2) == "E_USAGE"
-    assert tocsin.refusal("publish", str(file), "--tlp", "green", "--format", "csv", code=2)
+    file.write_text("domain,threat,confidence\nevil.example,phishing,85\nbad.example,,\n")
+    done = tocsin.json("publish", str(file), "--tlp", "green")
+    assert (done["objects"], done["import"]["format"]) == (2, "csv")
+    again = tocsin.json("publish", str(file), "--tlp", "green")
+    assert (again["objects"], again["unchanged"]) == (0, 2)
+    file.write_text("domain,threat,confidence\nevil.example,phishing,20\n")
+    assert tocsin.json("publish", str(file), "--tlp", "green")["objects"] == 1
+
+
+def test_a_table_s_columns_can_be_named(tocsin, tmp_path):
+    file = tmp_path / "table.csv"
+    file.write_text("x,evil.example\ny,bad.example\n")
+    words = ["publish", str(file), "--tlp", "green", "--format", "csv"]
+    assert tocsin.refusal(*words, code=1) == "E_CSV_COLUMN"
+    assert tocsin.json(*words, "--map", "2=name")["objects"] == 2
+    assert tocsin.refusal(*words, "--map", "name", code=2) == "E_USAGE"
+
+
+def test_a_map_is_for_tables(tocsin, names):
+    words = ["publish", str(names), "--tlp", "green", "--map", "1=name"]
+    assert tocsin.refusal(*words, code=2) == "E_USAGE"
+
+
+def test_what_only_others_write_is_for_an_import(tocsin, tmp_path):
+    file = tmp_path / "hosts"
+    file.write_text("0.0.0.0 evil.example\n")
+    assert (
+        "tocsin import"
+        in tocsin.json("publish", str(file), "--tlp", "green", code=2)["error"]["detail"]
+    )
 
 
 def test_options_for_names_are_not_silently_dropped_for_stix(tocsin, tmp_path):

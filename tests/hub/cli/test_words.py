@@ -12,9 +12,14 @@ from federation.trust.reputation import OutcomeKind
 from hub.bootstrap import ROLES
 from hub.cli import words
 from hub.exchange.rosters import HIDDEN, HISTORY_ALL, HISTORY_JOIN, MEMBERS
+from hub.imports.detect import Format
+from hub.imports.inputs import AUTO
+from hub.incidents.answer import ANSWERS
+from hub.incidents.concentration import GROUPINGS
 from hub.operators.tokens import WIDEST
 from hub.verdicts.disputes import STRENGTHS
-from schemas.dns.extensions import THREAT_TYPES
+from schemas.dns.delegations import VECTORS
+from schemas.dns.extensions import MATCH_SCOPES, REQUESTED_ACTIONS, THREAT_TYPES
 from schemas.markings import Tlp
 
 SAME = [
@@ -26,8 +31,14 @@ SAME = [
     (words.Roster, [MEMBERS, HIDDEN]),
     (words.History, [HISTORY_ALL, HISTORY_JOIN]),
     (words.ThreatType, THREAT_TYPES),
+    (words.MatchScope, MATCH_SCOPES),
+    (words.RequestedAction, REQUESTED_ACTIONS),
     (words.Urgency, URGENCY_WORDS),
+    (words.ImportFormat, [AUTO, *get_args(Format)]),
     (words.OpinionWord, STRENGTHS),
+    (words.HijackAnswer, ANSWERS),
+    (words.HijackVector, VECTORS),
+    (words.ConcentrationBy, GROUPINGS),
     (words.OutcomeWord, get_args(OutcomeKind)),
 ]
 

@@ -367,3 +367,34 @@ def test_a_view_does_not_change_by_what_its_readers_may_not_see(tmp_path):
         node.database.close()
     assert seen[0] == seen[1]
     assert len(seen[0]) == 2
+
+
+# What a registrar may read
+
+
+def at_registrar(number, iana_id, **changes):
+    """An indicator on a name that this registrar sold."""
+    made = threat(number, "phishing", **changes)
+    made["extensions"][DNS_THREAT]["registrar"] = {"name": "R", "iana_id": iana_id}
+    return made
+
+
+def test_a_registrar_sees_the_claims_on_its_names_and_no_others(node, author):
+    """Issue 6, point 3: the registrar's private view."""
+    author.put("green", at_registrar(1, 9999), at_registrar(2, 8888), threat(3, "phishing"))
+    author.deliver(node, "green")
+    picked = select(node, "registrar=9999")
+    assert latest(node, picked) == ids(1)
+    author.put("green", at_registrar(4, 9999), at_registrar(5, "9999"), at_registrar(6, 99))
+    author.deliver(node, "green")
+    assert latest(node, picked) == ids(1, 4)
+    registrar = reader(node, "r9999", max_tlp=Tlp.GREEN)
+    grant_collection(node, picked, "r9999", can_read=True)
+    assert picked in {row.collection_id for row in list_collections_of(node, registrar)}
+    assert Selection.read(Selection(registrars=(9999, 8888)).write()).registrars == (9999, 8888)
+
+
+@pytest.mark.parametrize("number", ["", "0", "-1", "99x", "²", "1234567890", "R"])
+def test_a_registrar_is_named_by_its_number(node, number):
+    with pytest.raises(WireFormatError):
+        select(node, f"registrar={number}")

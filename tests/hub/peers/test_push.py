@@ -110,7 +110,7 @@ def test_a_second_push_sends_nothing(a, b):
     publish_names(a, ["green.example"], "green")
     push(a, b)
     with a.database.read() as tx:
-        assert not has_news(tx, peer_of(a, b))
+        assert not has_news(tx, a, peer_of(a, b))
     with ScriptedServer(answers(write_answer(500))) as silent:
         base(a, b, silent.base)
         assert push(a, b).entries == 0
@@ -290,7 +290,7 @@ def test_a_closed_feed_is_pushed_up_to_what_was_taken_out_of_it(tmp_path, clock,
     assert held(b, a, gid).last_seq == 3
     assert names_seen(b) == {"green.example"}
     with a.database.read() as tx:
-        assert not has_news(tx, peer_of(a, b))
+        assert not has_news(tx, a, peer_of(a, b))
     clock.advance(hours=2)
     publish_names(a, ["later.example"], "green")
     push(a, b)

@@ -11,7 +11,6 @@ from starlette.testclient import TestClient
 
 from hub.app import create_app
 from hub.errors import Conflict, NotFound
-from hub.exports.names import export_names
 from hub.monitoring.alarms import list_alarms
 from hub.node import Node
 from hub.verdicts.corrections import (
@@ -24,6 +23,7 @@ from hub.verdicts.corrections import (
 from hub.verdicts.outcomes import reliability_of_peer
 from schemas.errors import WireFormatError
 from schemas.markings import Tlp
+from tests.support.exported import exported_lines
 from tests.support.joined_nodes import view_ids
 from tests.support.nodes import make_node, peer_of
 from tests.support.stored_state import rows_of
@@ -92,7 +92,7 @@ def test_accepted_it_goes_out_where_the_claim_is_known_and_the_block_ends(node: 
         tell(node, who, "green", claim(EVIL), policy={"pap": "green"})
     tell(node, peers[0], "amber", claim(EVIL, 2, confidence=100))
     make_verdicts(node)
-    assert export_names(node, "organisation").lines == (EVIL,)
+    assert exported_lines(node, "organisation") == (EVIL,)
     ask_for_correction(node, asked())
     (alarm,) = list_alarms(node)
     assert (alarm.code, alarm.params["waiting"]) == ("CORRECTIONS_WAIT", 1)
@@ -105,7 +105,7 @@ def test_accepted_it_goes_out_where_the_claim_is_known_and_the_block_ends(node: 
     (content,) = rows_of(node, f"SELECT content FROM objects WHERE stix_id = '{note}'")
     assert bytes(content["content"]).count(b"00000000-0000-4000-8000-") == 2
     assert CONTACT.encode() not in bytes(content["content"])
-    assert export_names(node, "organisation").lines == ()
+    assert exported_lines(node, "organisation") == ()
     assert EVIL not in confidences(node, Tlp.GREEN)
     assert list_alarms(node) == ()
     (told,) = reliability_of_peer(node, peer_of(node, peers[1].node_id))

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from hub.errors import Conflict, NotFound
-from hub.exports.names import export_names
 from hub.monitoring.alarm_words import words_of
 from hub.monitoring.alarms import list_alarms
 from hub.node import Node
@@ -19,6 +18,7 @@ from hub.verdicts.disputes import decide_dispute, list_disputes
 from hub.verdicts.explain_verdict import explain_name
 from hub.verdicts.outcomes import reliability_of_peer
 from schemas.markings import Tlp
+from tests.support.exported import exported_lines
 from tests.support.joined_nodes import direct, sync
 from tests.support.nodes import make_node, peer_of
 from tests.support.publications import Author, domain, join, stix_id
@@ -70,7 +70,7 @@ def believed(node: Node, *names: str) -> list[Author]:
 
 
 def blocked(node: Node) -> tuple[str, ...]:
-    return export_names(node, "organisation").lines
+    return exported_lines(node, "organisation")
 
 
 def codes(node: Node, name: str = EVIL, label: str = "amber+strict") -> tuple[str, ...]:
@@ -271,6 +271,7 @@ def test_an_authority_holds_for_72_hours_and_not_longer_by_repeating(node: Node)
     assert blocked(node) == ()
     (alarm,) = list_alarms(node)
     assert (alarm.code, alarm.subject) == ("AUTHORITY_DISSENTS", name)
+    assert alarm.params["tlp"] == "clear"
     assert "shop-a.org is harmless" in words_of(alarm)[0]
     clock.advance(hours=71)
     make_verdicts(node)

@@ -7,12 +7,12 @@ import pytest
 from federation.trust.fusion import RULES
 from hub.errors import NotFound
 from hub.operators.tokens import add_token
+from hub.verdicts.backlog import progress
 from hub.verdicts.explain_verdict import (
     NO_VERDICT,
     explain_name,
     explain_to,
     is_about_verdict,
-    progress,
 )
 from schemas.markings import Tlp
 from tests.support.nodes import make_node

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from federation.trust.presets import TrustLevel
-from hub.exports.names import export_names
 from hub.monitoring.alarm_words import words_of
 from hub.monitoring.alarms import list_alarms
 from hub.node import Node
@@ -18,6 +17,7 @@ from hub.verdicts.blocklist import AUDIENCES
 from hub.verdicts.guard_overrides import override_guard
 from schemas.dns.names import is_public_suffix
 from schemas.markings import Tlp
+from tests.support.exported import exported_lines
 from tests.support.nodes import make_node, peer_of
 from tests.support.publications import Author
 from tests.support.stored_state import rows_of
@@ -55,7 +55,7 @@ def author(number: int, domain: str) -> Author:
 
 def exported(node: Node, audience: str = "organisation") -> tuple[str, ...]:
     make_verdicts(node)
-    return export_names(node, audience).lines
+    return exported_lines(node, audience)
 
 
 def inbound(node: Node, peer: Author) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.exports.names import export_names
 from hub.node import Node
 from hub.verdicts.explain_verdict import explain_name
 from hub.verdicts.reach import common_reach
+from tests.support.exported import exported_lines
 from tests.support.nodes import make_node
 from tests.support.told_claims import EVIL, authors, claim, make_verdicts, tell
 
@@ -21,7 +21,7 @@ def node(tmp_path: Path) -> Node:
 
 def exported(node: Node) -> tuple[str, ...]:
     make_verdicts(node)
-    return export_names(node, "organisation").lines
+    return exported_lines(node, "organisation")
 
 
 @pytest.mark.parametrize(

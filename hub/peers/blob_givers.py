@@ -1,0 +1,59 @@
+"""Whom to ask for a blob, in which order (PROTOCOL 2.6).
+
+The origin of a set that names it, then whoever handed over such an entry, then the peers that told
+heads of its feed.
+
+Invariants:
+* what only a group's or a direct feed names is asked of its origin and of nobody else: to others
+  the question would tell that there is such a list, and let them compare it with their guesses;
+* who gave wrong bytes of it within a day is not asked; who could not be reached lately is asked
+  last.
+
+What it does not do: say who may have it. That is each peer's to decide; to one that has it not, or
+not for us, it is the one 404.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from hub.peers.incoming_blobs import MIXED, is_wrong
+from hub.peers.standing import is_reading
+from hub.storage.queries.blobs import find_blob
+from hub.storage.queries.named_blobs import givers_of
+from hub.storage.queries.peers import PeerRow, list_peers
+from hub.storage.queries.stated_heads import heads_stated_of
+from hub.storage.transaction import Transaction
+from schemas.identifiers import FeedName, NodeId
+
+MOST_GIVERS: Final = 8
+_RELAYED: Final = frozenset({"clear", "green"})
+
+
+def givers_for(tx: Transaction, sha256: str, now: datetime) -> tuple[PeerRow, ...]:
+    """List the peers to ask, in their order."""
+    peers = {peer.node_id: peer for peer in list_peers(tx) if is_reading(peer)}
+    blob = find_blob(tx, sha256)
+    givers = givers_of(tx, sha256)
+    open_to_all = [giver for giver in givers if FeedName.read(giver.feed).kind in _RELAYED]
+    known: dict[NodeId, None] = dict.fromkeys(giver.origin for giver in givers)
+    known |= dict.fromkeys(giver.sender for giver in open_to_all if giver.sender is not None)
+    for feed in dict.fromkeys(giver.feed for giver in open_to_all):
+        known |= dict.fromkeys(stated.node_id for stated in heads_stated_of(tx, feed))
+    if blob is not None and blob.held and blob.sender and is_wrong(blob, MIXED, now):
+        # Only who began it goes on with it: then it is known whose the bytes are.
+        known = dict.fromkeys([NodeId(blob.sender), *known])
+    able = [
+        peers[node_id]
+        for node_id in known
+        if node_id in peers and (blob is None or not is_wrong(blob, node_id, now))
+    ]
+    return tuple(sorted(able, key=_seems_away)[:MOST_GIVERS])
+
+
+def _seems_away(peer: PeerRow) -> bool:
+    """Tell whether a peer could not be reached lately, or pushes because nobody reaches it."""
+    succeeded = peer.last_success_at
+    pushes = peer.pushed_at is not None and (succeeded is None or succeeded < peer.pushed_at)
+    return peer.failures > 0 or pushes
