@@ -31,5 +31,5 @@ lock() {
     sed -i "s/ ; sys_platform != 'emscripten'//" "$file"
 }
 
-lock requirements.lock --group test --group check --extra guards --extra misp "$@"
+lock requirements.lock --group test --group check --extra guards "$@"
 lock deploy/runtime.lock --constraint requirements.lock

@@ -77,7 +77,7 @@ def cache_home() -> Path:
 @contextmanager
 def medallion(home: Path) -> Iterator[tuple[Target, int]]:
     """Run medallion; give its empty collection and its process."""
-    python = _environment("medallion", MEDALLION)
+    python = environment_of("medallion", MEDALLION)
     home.mkdir()
     collection = {
         "id": _COLLECTION,
@@ -114,7 +114,7 @@ def medallion(home: Path) -> Iterator[tuple[Target, int]]:
 @contextmanager
 def opentaxii(home: Path) -> Iterator[tuple[Target, int]]:
     """Run OpenTAXII; give its empty collection and its worker process."""
-    python = _environment("opentaxii", OPENTAXII)
+    python = environment_of("opentaxii", OPENTAXII)
     home.mkdir()
     (home / "settings.yml").write_text(_OPENTAXII_SETTINGS.format(home=home))
     (home / "started.py").write_text(_OPENTAXII_START)
@@ -129,8 +129,12 @@ def opentaxii(home: Path) -> Iterator[tuple[Target, int]]:
         yield Target("opentaxii", port, path), _worker_of(pid)
 
 
-def _environment(name: str, requirements: Sequence[str]) -> str:
-    """Make or find a virtual environment; return its Python."""
+def environment_of(name: str, requirements: Sequence[str]) -> str:
+    """Make or find a virtual environment outside the tree; return its Python.
+
+    Raises:
+        CannotStartError: pip could not install it.
+    """
     home = cache_home() / name
     python = home / "bin" / "python"
     done = home / "requirements.txt"

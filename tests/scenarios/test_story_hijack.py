@@ -73,7 +73,7 @@ def test_those_in_the_path_are_alarmed_and_only_authority_changes_anything(tmp_p
         post_unsigned_note(cert, incident)
         assert state_at(cert) == ["open"]
         assert [(a["answer"], a["counts"]) for a in answers_at(cert, incident)] == [
-            ("authorised", False)
+            ("authorised-change", False)
         ]
         assert open_alarms(registry, HIJACK)
 

@@ -92,19 +92,15 @@ def test_what_became_stricter_leaves_a_laxer_audience_though_the_export_jumps(no
 
 
 def test_a_restricted_set_leaves_a_laxer_audience_though_the_export_jumps(node):
-    (cert,) = authors(node, 1)
+    cert, other = authors(node, 2)
     sealed = listed(*names(150))
-    stix_id = tell_set(node, cert, "green", sealed)
-    adopt(node, sealed)
+    stix_id = tell_set(node, cert, "green", sealed, 1)
+    tell_set(node, other, "green", sealed, 2)
     make_verdicts(node)
     assert len(exported_lines(node, "constituents")) == 150
     ask_for_blocks(node, ["other.example"])
-    # Nobody stands for it any longer, long ago: no announcement lets it leave.
-    from tests.support.told_sets import release
-    author = cert
-    author.at = node.now()
-    author.write("green", kind="restrict", ids=[stix_id], tlp="amber", stop_relay=False)
-    assert author.deliver(node, "green").error is None
-    release(node, sealed)
+    cert.at = node.now()
+    cert.write("green", kind="restrict", ids=[stix_id], tlp="amber", stop_relay=False)
+    assert cert.deliver(node, "green").error is None
     make_verdicts(node)
     assert exported_lines(node, "constituents") == ("other.example",)

@@ -257,16 +257,13 @@ def windows_between(
     tx: Transaction, object_row: int, after: str, up_to: str | None
 ) -> dict[str, list[tuple[int | None, int | None]]]:
     """List a set's claims on the names behind one, up to another or to the last, by name."""
-    where = [CLAIMS.c.object_row == object_row, CLAIMS.c.name > after]
-    if up_to is not None:
-        where.append(CLAIMS.c.name <= up_to)
     rows = tx.connection.execute(
         sa.select(
             CLAIMS.c.name,
             sa.type_coerce(CLAIMS.c.valid_from, sa.BigInteger),
             sa.type_coerce(CLAIMS.c.valid_until, sa.BigInteger),
         )
-        .where(*where)
+        .where(*_stretch(tx, object_row, after, up_to))
         .order_by(CLAIMS.c.name, CLAIMS.c.part)
     )
     found: dict[str, list[tuple[int | None, int | None]]] = {}
@@ -277,10 +274,21 @@ def windows_between(
 
 def drop_between(tx: Transaction, object_row: int, after: str, up_to: str | None) -> None:
     """Take out a set's claims on the names behind one, up to another or to the last."""
-    where = [CLAIMS.c.object_row == object_row, CLAIMS.c.name > after]
-    if up_to is not None:
-        where.append(CLAIMS.c.name <= up_to)
-    tx.connection.execute(CLAIMS.delete().where(*where))
+    tx.connection.execute(CLAIMS.delete().where(*_stretch(tx, object_row, after, up_to)))
+
+
+def _stretch(
+    tx: Transaction, object_row: int, after: str, up_to: str | None
+) -> list[sa.ColumnElement[bool]]:
+    name = _by_bytes(tx)
+    where = [CLAIMS.c.object_row == object_row, name > after]
+    return where if up_to is None else [*where, name <= up_to]
+
+
+def _by_bytes(tx: Transaction) -> sa.ColumnElement[str]:
+    """Return the name as lists sort it; a PostgreSQL may sort by the words of a language."""
+    is_postgresql = tx.connection.dialect.name == "postgresql"
+    return CLAIMS.c.name.collate("C") if is_postgresql else CLAIMS.c.name
 
 
 def count_sets_left(tx: Transaction) -> int:
@@ -341,7 +349,7 @@ def drop_some(tx: Transaction, limit: int) -> bool:
     last = tx.connection.execute(
         sa.select(CLAIMS.c.name)
         .where(CLAIMS.c.object_row == object_row)
-        .order_by(CLAIMS.c.name)
+        .order_by(_by_bytes(tx))
         .offset(limit)
         .limit(1)
     ).scalar_one_or_none()

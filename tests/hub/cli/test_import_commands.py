@@ -6,6 +6,7 @@ import stat
 
 import pytest
 
+from hub.verdicts.fuse import refresh_verdicts
 from tests.support.http_server import ScriptedServer, answers, write_answer
 from tests.support.nodes import serve_in_thread
 
@@ -20,6 +21,9 @@ def test_a_list_is_taken_in_for_this_node_alone(tocsin, names):
     assert set(done["counts"]) == COUNTS
     assert done["counts"]["taken"] == 2
     assert done["refused"] == {"E_NAME_URL": 1, "E_NAME_ADDRESS": 1}
+    node = tocsin.node()
+    refresh_verdicts(node)
+    node.database.close()
     views = tocsin.json("verdict", "update-now.example")["views"]
     assert views["amber+strict"]["lineages"] == 1
     assert views["amber"]["lineages"] == 0

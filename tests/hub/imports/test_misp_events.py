@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
-import sys
 import uuid
 from datetime import UTC, datetime
 
@@ -13,6 +11,7 @@ from hub.imports.list_reading import ListReading
 from hub.imports.misp_events import names_in_misp
 from schemas.errors import WireFormatError
 from schemas.markings import Tlp
+from tests.benchmarks.peer_servers import CannotStartError, environment_of
 
 STAMP = 1772359200
 
@@ -148,9 +147,11 @@ print(json.dumps([o.pattern for o in parser.stix_objects if o.type == "indicator
 
 @pytest.mark.long
 def test_misp_stix_finds_the_same_names():
-    """In a process of its own: it brings an importer along that later imports trip over."""
-    if importlib.util.find_spec("misp_stix_converter") is None:
-        pytest.skip("the extra misp is not installed")
+    """In an environment of its own: it brings an importer along that later imports trip over."""
+    try:
+        python = environment_of("misp-stix", ("misp-stix==2026.10.12",))
+    except CannotStartError as why:
+        pytest.skip(f"misp-stix cannot be installed here: {why}")
     given = event(
         attribute("domain", "evil.example"),
         attribute("hostname", "www.evil.example"),
@@ -160,7 +161,7 @@ def test_misp_stix_finds_the_same_names():
     )
     ours = {entry.name.a_label for entry in read(given)[0]}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SECOND_OPINION],
+        [python, "-W", "ignore", "-c", SECOND_OPINION],
         input=json.dumps(given), capture_output=True, text=True, check=True,
     )  # fmt: skip
     begins = "domain-name:value = '"
