@@ -177,5 +177,5 @@ def _ask(
     host, port = server
     try:
         return dns.query.udp_with_fallback(query, host, timeout=seconds, port=port)[0]
-    except (dns.exception.DNSException, OSError):
-        return None
+    except (dns.exception.DNSException, OSError, EOFError):
+        return None  # EOFError: over TCP the server hung up before it had answered

@@ -62,8 +62,8 @@ def _ask(
     host, port = resolver
     try:
         return dns.query.udp_with_fallback(query, host, timeout=seconds, port=port)[0]
-    except (dns.exception.DNSException, OSError):
-        return None
+    except (dns.exception.DNSException, OSError, EOFError):
+        return None  # EOFError: over TCP it hung up before it had answered
 
 
 def _statements(answer: dns.message.Message) -> dict[NodeId, None]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -40,6 +40,8 @@ _TYPE: Final = "application/taxii+json"
 _OK: Final = 200
 _REFUSALS: Final = frozenset({400, 401, 403, 404})
 _LONGEST_NEXT: Final = 2_048
+_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before it nobody added anything, and what is before the first year of all cannot be computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,7 @@ def _read_page(value: Mapping[str, Any], headers: Mapping[str, str]) -> TaxiiPag
 
 def _last_added(headers: Mapping[str, str]) -> datetime | None:
     try:
-        return read_stix_time(headers.get("x-taxii-date-added-last"))
+        at = read_stix_time(headers.get("x-taxii-date-added-last"))
     except WireFormatError:
         return None
+    return None if at < _EARLIEST else at

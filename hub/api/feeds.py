@@ -30,9 +30,11 @@ def get_feed(node: CurrentNode, reader: CurrentReader, request: Request, address
     served = open_feed(node, reader, address, packed=packed)
     headers = _headers(served)
     if is_unchanged(request.headers, served):
+        served.close()
         return Response(status_code=_NOT_MODIFIED, headers=headers)
-    headers["Content-Length"] = str(served.file.stat().st_size)
+    headers["Content-Length"] = str(served.size)
     if request.method == "HEAD":
+        served.close()
         return Response(headers=headers, media_type=served.media_type)
     return StreamingResponse(served.chunks(), headers=headers, media_type=served.media_type)
 

@@ -29,7 +29,7 @@ from hub.storage.queries import collections as stored
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.collections import CollectionRow
 from hub.storage.queries.tokens import find_token
-from hub.storage.queries.views import create_view
+from hub.storage.queries.views import create_views
 from hub.storage.transaction import Transaction
 from schemas.errors import WireFormatError
 from schemas.markings import Tlp
@@ -218,8 +218,7 @@ def list_collections(node: Node) -> tuple[CollectionRow, ...]:
 
 def _store(tx: Transaction, row: CollectionRow) -> None:
     stored.store_collection(tx, row)
-    for ceiling in CEILINGS:
-        create_view(tx, row.collection_id, int(ceiling))
+    create_views(tx, row.collection_id, [int(ceiling) for ceiling in CEILINGS])
 
 
 def _check_names(title: str, alias: str | None) -> None:

@@ -60,6 +60,9 @@ OVERLAP: Final = timedelta(minutes=5)
 PAGES_OF_PATIENCE: Final = 20
 """After so many pages what was referred to is not waited for any longer."""
 MOST_WAITING: Final = 5_000
+MOST_OBJECTS: Final = 1_000_000
+"""In one reading; a page counts as ``LEAST_A_PAGE`` at least. What is more comes with the next."""
+LEAST_A_PAGE: Final = 100
 MOST_IDLE_PAGES: Final = 2
 """Pages in a row that bring nothing new and say that there is more."""
 _COLLECTION: Final = 250
@@ -198,11 +201,13 @@ def run_server(
     is_stopping: Callable[[], bool] = lambda: False,
     actor: str = "operator",
     page_objects: int = PAGE_OBJECTS,
+    most_objects: int = MOST_OBJECTS,
 ) -> ServerRun:
     """Read what is new at a server and import it.
 
     Args:
         page_objects: how many are asked for at once.
+        most_objects: after how many a reading ends, if the server says that there is still more.
         is_stopping: asked between pages; the rest is left for the next time.
 
     Raises:
@@ -212,7 +217,8 @@ def run_server(
     row = require_server(node, name)
     try:
         with _http_for(node, row, http) as way:
-            run = _Reading(node, row, way, actor, page_objects).read(is_stopping)
+            reading = _Reading(node, row, way, actor, page_objects)
+            run = reading.read(is_stopping, most_objects)
     except TocsinError as error:
         _note_failure(node, row, error)
         raise
@@ -256,11 +262,12 @@ class _Reading:
         self._is_sorted = True
         self._seen: set[int] = set()
 
-    def read(self, is_stopping: Callable[[], bool]) -> ServerRun:
+    def read(self, is_stopping: Callable[[], bool], most_objects: int) -> ServerRun:
         began = self._position
         after = None if began is None else began - OVERLAP
         next_page: str | None = None
         idle = 0
+        left = most_objects
         while True:
             page = self._reader.page(added_after=after, next_page=next_page, limit=self._limit)
             idle = 0 if self._has_news(page) else idle + 1
@@ -273,9 +280,17 @@ class _Reading:
                     "the server gives what it gave before and says that there is more",
                     "Ask its operator; nothing after this page can be read.",
                 )
-            if self._may_stop(began) and is_stopping():
+            left -= max(len(page.objects), LEAST_A_PAGE)
+            if self._may_stop(began) and (left <= 0 or is_stopping()):
                 self._run.unfinished = True
                 break
+            if left <= 0:
+                raise PeerUnreachable(
+                    "E_TAXII_STALL",
+                    f"the server has more than {most_objects} objects and does not say, in order, "
+                    "when they were added, so that no reading could go on where another ended",
+                    "Ask its operator for X-TAXII-Date-Added-Last and a sorted collection.",
+                )
             next_page = page.next_page
             if next_page is None:
                 # TAXII 2.1 lets a server leave `next` out. From the last one's own instant on,

@@ -54,13 +54,13 @@ def settle_ids(
     authors = {a for draft in newest.values() if (a := _author(draft)) is not None}
     with node.database.read() as tx:
         claims = claims_of(tx, ids)
-        brought = stored.feeds_of(tx, ids)
+        whose = stored.feed_of_each(tx, ids)
         known = _known_authors(tx, node, authors) | newest.keys()
         own = frozenset(pinned(tx, node.node_id).identities)
     found = []
     for stix_id, draft in newest.items():
         held = claims.get(stix_id, ())
-        why = _why_taken(draft, held, node.node_id, of_feed=feed in brought.get(stix_id, ()))
+        why = _why_taken(draft, held, node.node_id, of_feed=whose.get(stix_id) == feed)
         if why is not None:
             refuse(draft, "E_ID_CONFLICT", why)
             continue

@@ -92,7 +92,9 @@ def undo_import(
         progress(len(objects))
     with node.database.write() as tx:
         now = node.now()
-        stored.update_import(tx, import_id, state=stored.UNDONE, ended_at=now)
+        # What could not be withdrawn is tried again when the undoing is asked for again.
+        state = stored.UNDOING if done.failed else stored.UNDONE
+        stored.update_import(tx, import_id, state=state, ended_at=now)
         store_event(
             tx, now, actor, "IMPORT_UNDONE", import_id=import_id, feed=row.feed, reason=reason,
             withdrawn=done.withdrawn, kept=done.kept,

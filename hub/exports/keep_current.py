@@ -6,6 +6,8 @@ it; for targets, and for what somebody fetched over HTTP of late.
 Invariants:
 * changes that come close together are rendered once: at most every two seconds, and never more of
   the time than two thirds, however long a rendering takes;
+* while thousands of names are being judged, as those of a new list, what is rendered would be old
+  at once: then it is every twenty seconds, and once more as soon as they are;
 * a failure is an alarm, and the last good file stays.
 """
 
@@ -28,12 +30,17 @@ from hub.node import Node
 from hub.storage.queries import exports as stored
 from hub.storage.queries.exports import TargetRow
 from hub.storage.queries.jobs import request_job
+from hub.storage.queries.set_claims import count_sets_left
+from hub.storage.queries.verdict_work import count_due
 from hub.storage.transaction import Transaction
 from schemas.errors import TocsinError
 
 EXPORTS: Final = "exports"
 """The kind of the one job that keeps exports current."""
 REST: Final = timedelta(seconds=2)
+WHILE_JUDGING: Final = timedelta(seconds=20)
+MANY: Final = 2_000
+"""Fewer names are judged before anybody could render them."""
 KEPT: Final = timedelta(days=7)
 """How long after it was last fetched a rendering is kept current."""
 TRY_AGAIN: Final = timedelta(minutes=1)
@@ -62,8 +69,11 @@ def keep_current(node: Node) -> Kept:
         stale = _stale(tx, node, _kept_keys(tx, node))
         asked = _stale(tx, node, _asked_keys(tx, node))
         targets = stored.list_targets(tx)
+        judging = bool(stale) and _is_judging(tx, node, stale)
     if stale and rest is not None and node.now() < rest:
         return Kept(due_at=rest)
+    if judging:
+        return Kept(due_at=node.now() + REST)
     begun = time.monotonic()
     failed = [code for row in targets if (code := write_target(node, row).error)]
     failed += [code for key in asked if (code := _render(node, key))]
@@ -112,6 +122,18 @@ def _kept_keys(tx: Transaction, node: Node) -> list[ExportKey]:
 
 def _stale(tx: Transaction, node: Node, keys: Iterable[ExportKey]) -> list[ExportKey]:
     return [key for key in keys if current_rendering(tx, node, key) is None]
+
+
+def _is_judging(tx: Transaction, node: Node, stale: Iterable[ExportKey]) -> bool:
+    """Tell whether many names are being judged, and all that is stale was rendered a moment ago."""
+    now = node.now()
+    if count_due(tx, now) + count_sets_left(tx) < MANY:
+        return False
+    rows = (
+        stored.find_rendering(tx, key.format, key.audience, key.constituent, key.variant)
+        for key in stale
+    )
+    return all(row is not None and now - row.exported_at < WHILE_JUDGING for row in rows)
 
 
 def _dues(tx: Transaction, node: Node) -> list[datetime]:

@@ -125,7 +125,7 @@ def copy_files(source: Path, names: Iterable[str], directory: Path) -> None:
     """
     directory.mkdir(parents=True, exist_ok=True)
     listed = directory / ".tocsin-files"
-    before = set(listed.read_text("utf-8").splitlines()) if listed.is_file() else set()
+    before = set(filter(_is_relative, _lines_of(listed)))
     after = sorted(names)
     for name in after:
         place = directory / relative_name(name)
@@ -135,6 +135,19 @@ def copy_files(source: Path, names: Iterable[str], directory: Path) -> None:
     for name in sorted(before - set(after)):
         (directory / relative_name(name)).unlink(missing_ok=True)
     write_whole(listed, (f"{name}\n".encode() for name in after))
+
+
+def _lines_of(listed: Path) -> list[str]:
+    return listed.read_text("utf-8", errors="replace").splitlines() if listed.is_file() else []
+
+
+def _is_relative(name: str) -> bool:
+    """Tell whether a line is the name of a file; whatever else stands there is none of ours."""
+    try:
+        relative_name(name)
+    except ValueError:
+        return False
+    return True
 
 
 def relative_name(name: str) -> PurePosixPath:

@@ -15,12 +15,13 @@ What it does not do: HTTP (``hub.api.feeds``).
 from __future__ import annotations
 
 import contextlib
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from federation.errors import SharingRefused
 from federation.policy.sharing import decide_reader
@@ -41,6 +42,8 @@ from schemas.markings import Tlp
 
 CONSTITUENTS: Final = "constituents"
 _ASKED_EVERY: Final = timedelta(hours=1)
+_BEHIND: Final = timedelta(minutes=5)
+"""What changed and is older than this is rendered in the request: the worker would have."""
 _MEDIA_TYPES: Final = {".json": "application/json", ".rules": "text/plain; charset=utf-8"}
 _AT_ONCE: Final = 1 << 18
 _GZIP: Final = 31
@@ -52,20 +55,31 @@ class ServedFile:
     """A file as it is served.
 
     Args:
+        stream: the open file, so that it is read to its end whatever takes its place meanwhile;
+            who has it closes it.
         tag: equal as long as its bytes are.
         changed_at: when the content of the whole export last changed.
         packed: whether the file is there with gzip.
     """
 
-    file: Path
+    stream: BinaryIO
     tag: str
     changed_at: datetime
     media_type: str
     packed: bool
 
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        return os.fstat(self.stream.fileno()).st_size
+
+    def close(self) -> None:
+        """Close the file unread."""
+        self.stream.close()
+
     def chunks(self) -> Iterator[bytes]:
-        """Read the file."""
-        with self.file.open("rb") as stream:
+        """Read the file, and close it."""
+        with self.stream as stream:
             while chunk := stream.read(_AT_ONCE):
                 yield chunk
 
@@ -81,6 +95,14 @@ def open_feed(node: Node, reader: Reader, address: str, *, packed: bool = False)
     Raises:
         NotFound: ``E_NOT_FOUND`` for whatever is not there, or not for this reader.
     """
+    try:
+        return _opened(node, reader, address, packed=packed)
+    except FileNotFoundError:
+        # Two renderings came between looking and opening; the newest content is there by now.
+        return _opened(node, reader, address, packed=packed)
+
+
+def _opened(node: Node, reader: Reader, address: str, *, packed: bool) -> ServedFile:
     # (1) What is asked for, and (2) whether it is for this reader: no look at the store yet, so
     #     that what is not there and what is not for the reader cost the same.
     key, file = _read_address(address)
@@ -98,7 +120,7 @@ def open_feed(node: Node, reader: Reader, address: str, *, packed: bool = False)
     if packed:
         place = _packed(node, key, content, file)
     tag = f"{content.content}-gzip" if packed else content.content
-    return ServedFile(place, tag, content.changed_at, media_type, packed)
+    return ServedFile(place.open("rb"), tag, content.changed_at, media_type, packed)
 
 
 def _read_address(address: str) -> tuple[ExportKey, str]:
@@ -164,8 +186,14 @@ def _current(node: Node, key: ExportKey) -> Content:
     with node.database.read() as tx:
         row = stored.find_rendering(tx, key.format, key.audience, key.constituent, key.variant)
     asked_at = None if row is None else row.asked_at
-    # What somebody fetched of late is the worker's to keep; what nobody did may be old.
-    is_kept = asked_at is not None and now - asked_at < KEPT
+    # What somebody fetched of late is the worker's to keep; what nobody did may be old. Where the
+    # worker is behind for minutes, what was withdrawn meanwhile is not served on.
+    is_kept = (
+        row is not None
+        and row.asked_at is not None
+        and now - row.asked_at < KEPT
+        and now - row.exported_at < _BEHIND
+    )
     content = current_files(node, key, whatever=is_kept)
     if content is None:
         # Where it jumps the alarm is raised, and the last good one is served.

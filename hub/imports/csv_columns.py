@@ -62,6 +62,8 @@ _WORDS_OF_CONFIDENCE: Final[Mapping[str, int]] = MappingProxyType(
 )
 """STIX 2.1 Appendix A, the scale None / Low / Med / High."""
 MOST_CONFIDENT: Final = 100
+_DIGITS: Final = 4
+"""Of a number that is read; Python refuses to read some thousands."""
 _EPOCH: Final = re.compile(r"[0-9]{9,10}", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _LONGEST_COMMENT: Final = 1_000
@@ -107,7 +109,7 @@ def read_columns(first: Sequence[str], wanted: Mapping[str, str]) -> Columns:
             raise _bad(f"no column means {meaning[:40]!r}", f"Choose of {', '.join(MEANINGS)}.")
         if _plain(column) in headings:
             chosen[meaning] = headings.index(_plain(column))
-        elif column.isascii() and column.isdecimal() and 1 <= int(column[:6]) <= len(first):
+        elif _is_number(column) and 1 <= int(column) <= len(first):
             chosen[meaning] = int(column) - 1
             by_number = True
         else:
@@ -145,7 +147,7 @@ def read_confidence(text: str) -> int:
     word = text.strip().lower().removesuffix("%").strip()
     if word in _WORDS_OF_CONFIDENCE:
         return _WORDS_OF_CONFIDENCE[word]
-    if word.isascii() and word.isdecimal() and int(word[:4]) <= MOST_CONFIDENT:
+    if word.isascii() and word.isdecimal() and len(word) <= _DIGITS and int(word) <= MOST_CONFIDENT:
         return int(word)
     raise WireFormatError("E_CSV_VALUE", f"a confidence is 0 to 100: {text[:40]!r}")
 
@@ -191,6 +193,10 @@ def read_comment(text: str) -> str | None:
 def read_family(text: str) -> str | None:
     """Read the name of a family as a label: what no such name has is left out."""
     return _FAMILY.sub("", text).strip().lower()[:_LONGEST_FAMILY] or None
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS
 
 
 def _plain(heading: str) -> str:

@@ -78,7 +78,7 @@ def open_input(data: bytes, wanted: str, context: InputContext) -> ImportInput:
     kind: Format = detect_format(data) if wanted == AUTO else _format(wanted)
     if kind == "stix":
         try:
-            return _stix(*read_bundle(data))
+            return _stix(*read_bundle(data, refuses_red=True))
         except WireFormatError as error:
             # A bundle may say only at its end that it is one of STIX 2.0.
             if error.code != "E_STIX_VERSION" or wanted != AUTO:
@@ -94,7 +94,7 @@ def open_input(data: bytes, wanted: str, context: InputContext) -> ImportInput:
 
 def objects_input(found: Sequence[object]) -> ImportInput:
     """Take objects that came one by one, such as those of a TAXII page."""
-    return _stix(*keep_sound(found))
+    return _stix(*keep_sound(found, refuses_red=True))
 
 
 def _stix(values: Sequence[dict[str, Any]], report: ImportReport) -> ImportInput:

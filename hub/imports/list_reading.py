@@ -164,10 +164,10 @@ class ListReading:
         key = f"*.{name.a_label}" if name.subtree else name.a_label
         if said is not None and said.match_on is not None:
             key = f"{said.match_on}:{key}"
-        first = self._seen.setdefault(key, number)
-        if first != number:
-            self.skip(number, text, DUPLICATE, f"the same name as in line {first}")
+        if key in self._seen:  # perhaps on this very line, which may hold several names
+            self.skip(number, text, DUPLICATE, f"the same name as in line {self._seen[key]}")
             return None
+        self._seen[key] = number
         if is_public_suffix(name.a_label):
             self.skip(
                 number, text, "E_NAME_SUFFIX", "a TLD or public suffix: needs a second person"
@@ -180,10 +180,11 @@ class ListReading:
 
     def take_address(self, number: int, text: str, prefix: str, said: Said) -> NamedLine | None:
         """Take an address or prefix, which is no name in a query."""
-        first = self._seen.setdefault(f"{said.match_on}:{prefix}", number)
-        if first != number:
-            self.skip(number, text, DUPLICATE, f"the same address as in line {first}")
+        key = f"{said.match_on}:{prefix}"
+        if key in self._seen:
+            self.skip(number, text, DUPLICATE, f"the same address as in line {self._seen[key]}")
             return None
+        self._seen[key] = number
         return self._taken(NamedLine(number, DnsName(prefix, prefix), said))
 
     def change(self, number: int, written: str, taken_as: str) -> None:

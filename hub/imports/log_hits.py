@@ -82,6 +82,7 @@ _BIND = re.compile(
 )
 _SYSLOG = re.compile(r"([A-Za-z]{3}) +([0-9]{1,2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})", re.ASCII)
 _EPOCH = re.compile(r"\[([0-9]{1,12})(?:\.[0-9]{1,9})?\] ", re.ASCII)
+_FIRST_LABEL = re.compile(r"(?:[^.\\]|\\.?)*+\.?", re.DOTALL)
 _LONGEST_NAME = 4 * 255
 """Where every octet of a name is written as an escape."""
 _AHEAD = timedelta(days=2)
@@ -149,9 +150,9 @@ def readable_name(text: str) -> str | None:
             name = read_name(text)
         except WireFormatError:
             unread = True
-            # An escaped dot cuts a label in two; both halves go, for neither can be read alone
-            # as what was asked for, and what is left is what a resolver's policy looked at.
-            text = text.partition(".")[2]
+            # With the whole label, escaped dots within it included: neither half of it can be
+            # read alone as what was asked for.
+            text = _FIRST_LABEL.sub("", text, count=1)
             continue
         if name.subtree:
             unread = True

@@ -58,8 +58,11 @@ def names_in_misp(data: bytes, reading: ListReading) -> Iterator[NamedLine]:
     for event in _events_in(strict_loads(data, max_bytes=MAX_EVENT_BYTES)):
         around = _around(event, _Around(info=_text(event, "info")))
         for holder, told in _holders(event, around):
-            for attribute in _tables(holder, "Attribute"):
+            for attribute in _listed(holder, "Attribute"):
                 position += 1
+                if not isinstance(attribute, dict):
+                    reading.skip(position, str(attribute), "E_SCHEMA", "no attribute")
+                    continue
                 taken = _read_attribute(position, attribute, told, reading)
                 if taken is not None:
                     yield taken
@@ -158,6 +161,10 @@ def _text(holder: Mapping[str, Any], member: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _tables(holder: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
+def _listed(holder: Mapping[str, Any], member: str) -> list[Any]:
     value = holder.get(member)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return value if isinstance(value, list) else []
+
+
+def _tables(holder: Mapping[str, Any], member: str) -> list[Mapping[str, Any]]:
+    return [item for item in _listed(holder, member) if isinstance(item, dict)]

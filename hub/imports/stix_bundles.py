@@ -13,9 +13,11 @@ Does not: label anything (unmarked local STIX is AMBER+STRICT until a person lab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+from federation.policy.labels import markings_of
 from hub.imports.drafts import ImportReport, SkippedLine
 from schemas.errors import WireFormatError
 from schemas.stix.objects import version_of
@@ -25,16 +27,19 @@ from schemas.strict_json import strict_loads
 MAX_BUNDLE_BYTES = 64 * 1024 * 1024
 """For a local file that an operator chose; what peers send is bounded by PROTOCOL 2.1."""
 _LONGEST_ID = 300
+_RED: Final = re.compile(r"tlp(?:_2_0)?'?: ?'?red\b", re.IGNORECASE)
+"""In ``name`` (``TLP:RED``), ``definition`` (``{'tlp': 'red'}``) or TLP 2.0's extension."""
 
 
 def read_bundle(
-    data: bytes, *, max_bytes: int = MAX_BUNDLE_BYTES
+    data: bytes, *, max_bytes: int = MAX_BUNDLE_BYTES, refuses_red: bool = False
 ) -> tuple[list[dict[str, Any]], ImportReport]:
     """Read STIX 2.1 objects.
 
     Args:
         data: the bytes of the file.
         max_bytes: the limit for the whole file.
+        refuses_red: as in ``keep_sound``.
 
     Returns:
         the good objects in their order, and a report whose "lines" are positions from 1 and
@@ -45,17 +50,26 @@ def read_bundle(
         WireFormatError: when the file as a whole cannot be read: ``E_JSON_*``, ``E_TOO_BIG``,
             ``E_SCHEMA`` (not STIX), ``E_STIX_VERSION`` (STIX 2.0).
     """
-    return keep_sound(objects_in(strict_loads(data, max_bytes=max_bytes)))
+    found = objects_in(strict_loads(data, max_bytes=max_bytes))
+    return keep_sound(found, refuses_red=refuses_red)
 
 
-def keep_sound(found: Sequence[object]) -> tuple[list[dict[str, Any]], ImportReport]:
-    """Choose the sound objects of many, as ``read_bundle`` does; their positions count from 1."""
+def keep_sound(
+    found: Sequence[object], *, refuses_red: bool = False
+) -> tuple[list[dict[str, Any]], ImportReport]:
+    """Choose the sound objects of many, as ``read_bundle`` does; their positions count from 1.
+
+    Args:
+        refuses_red: what bears a mark that calls itself TLP:RED, under an id that is not TLP's, is
+            ``E_RED_UNSUPPORTED``: as a mark that nobody understands it would be AMBER+STRICT.
+    """
+    red = _calling_themselves_red(found) if refuses_red else frozenset()
     taken: list[dict[str, Any]] = []
     skipped: list[SkippedLine] = []
     seen: dict[tuple[str, str], int] = {}
     for position, value in enumerate(found, 1):
         try:
-            _check_kept(value, position, seen)
+            _check_kept(value, position, seen, red)
         except WireFormatError as error:
             skipped.append(SkippedLine(position, _id_of(value), error.code, error.detail))
         else:
@@ -67,10 +81,26 @@ def keep_sound(found: Sequence[object]) -> tuple[list[dict[str, Any]], ImportRep
     return taken, report
 
 
-def _check_kept(value: object, position: int, seen: dict[tuple[str, str], int]) -> None:
+def _calling_themselves_red(found: Sequence[object]) -> frozenset[str]:
+    """Find the marking-definitions that say TLP:RED, sound or not, by what producers write."""
+    return frozenset(
+        value["id"]
+        for value in found
+        if isinstance(value, dict)
+        and value.get("type") == "marking-definition"
+        and isinstance(value.get("id"), str)
+        and _RED.search(str([value.get("name"), value.get("definition"), value.get("extensions")]))
+    )
+
+
+def _check_kept(
+    value: object, position: int, seen: dict[tuple[str, str], int], red: frozenset[str]
+) -> None:
     if not isinstance(value, dict):
         raise WireFormatError("E_SCHEMA", "$: not an object")
     check_object(value)
+    if red and not red.isdisjoint(markings_of(value)):
+        raise WireFormatError("E_RED_UNSUPPORTED", "it prints TLP:RED")
     first = seen.setdefault((value["id"], version_of(value)), position)
     if first != position:
         raise WireFormatError("E_STIX_DUPLICATE", f"the same id and version as at position {first}")

@@ -30,6 +30,7 @@ from federation.trust.authority import Scope, authorities_needed, covers_name, r
 from federation.trust.presets import TrustLevel
 from hub.incidents.concern import OwnPart, is_within, read_own_part
 from hub.peers.standing import is_reading, standing_of
+from hub.storage.queries.imports import only_imported
 from hub.storage.queries.incidents import HijackAnswer, HijackClaim, answers_to
 from hub.storage.queries.names import names_of
 from hub.storage.queries.nodes import find_own_node
@@ -162,7 +163,7 @@ def _judge(
     judged = []
     for each in answers:
         why = COUNTS
-        if not each.proven:
+        if not each.proven or authority.is_imported(each):
             why = NOT_SIGNED
         elif newest[each.origin] is not each or each.revoked or each.state == "withdrawn":
             why = TAKEN_BACK
@@ -193,16 +194,21 @@ class Authority:
         answers: theirs.
     """
 
-    def __init__(self, tx: Transaction, answers: Iterable[HijackAnswer], now: datetime) -> None:
+    def __init__(self, tx: Transaction, answers: Sequence[HijackAnswer], now: datetime) -> None:
         origins = {each.origin for each in answers}
         own = find_own_node(tx)
         self._own = None if own is None else own.node_id
         self._part = read_own_part(tx, now) if self._own in origins else OwnPart(())
+        self._imported = only_imported(tx, {a.stix_id for a in answers if a.origin == self._own})
         peers = {o: p for o, p in peers_among(tx, origins).items() if _counts(p)}
         self._scopes: dict[str, tuple[Scope, ...]] = {
             origin: read_scopes(peer.authority) for origin, peer in peers.items()
         }
         self._domains = {origin: _proven_domains(tx, origin) for origin in peers}
+
+    def is_imported(self, answer: HijackAnswer) -> bool:
+        """Tell whether an answer of this node's is what a feed says, under an id of this node's."""
+        return answer.origin == self._own and answer.stix_id in self._imported
 
     def covers(self, origin: str, rows: Sequence[HijackClaim]) -> bool:
         """Tell whether an origin may say of a claim's zone whether its change was rightful."""

@@ -166,9 +166,10 @@ def _settle(
     standings = standings_of(tx, versions, now)
     part = read_own_part(tx, now) if standings else OwnPart(())
     concerned: dict[str, list[tuple[Standing, tuple[str, ...]]]] = {}
+    living = _living(tx, standings, now)
     for each in standings:
         claim = each.claim
-        over = not each.is_live and not _is_other_live(tx, each, now)
+        over = not each.is_live and (claim.origin, claim.facts.zone) not in living
         ended = over and end_alarm(tx, HIJACK_CLAIMED, subject_of(each), now)
         # What came when all was over was never told: it stays for a person.
         is_late = each.state == CLOSED and numbers[claim.origin, claim.stix_id] == 1
@@ -181,11 +182,23 @@ def _settle(
     _ask_again(tx, standings, now)
 
 
-def _is_other_live(tx: Transaction, standing: Standing, now: datetime) -> bool:
-    """Tell whether its origin has another claim on the zone that is not over."""
-    versions = stored.versions_of_zones(tx, [standing.claim.facts.zone])
-    mine = [each for each in versions if each.origin == standing.claim.origin]
-    return any(each.is_live for each in standings_of(tx, mine, now))
+def _living(
+    tx: Transaction, standings: Sequence[Standing], now: datetime
+) -> frozenset[tuple[str, str]]:
+    """Find the origins and zones of claims that are over on which another of theirs is not.
+
+    All at once: an origin may have any number of claims on one zone, and end many in one entry.
+    """
+    over = {(e.claim.origin, e.claim.facts.zone) for e in standings if not e.is_live}
+    if not over:
+        return frozenset()
+    versions = stored.versions_of_zones(tx, sorted({zone for _, zone in over}))
+    mine = [each for each in versions if (each.origin, each.facts.zone) in over]
+    return frozenset(
+        (each.claim.origin, each.claim.facts.zone)
+        for each in standings_of(tx, mine, now)
+        if each.is_live
+    )
 
 
 def raise_hijacks(

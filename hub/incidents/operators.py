@@ -22,6 +22,7 @@ from hub.exchange.restrict import own_versions
 from hub.imports.drafts import Draft
 from hub.node import Node
 from hub.peers.known_nodes import find_pinned
+from hub.storage.queries.imports import only_imported
 from hub.storage.queries.incidents import accepted_identities
 from hub.storage.queries.objects import contents_of
 from hub.storage.queries.peers import list_peers
@@ -122,6 +123,8 @@ def abuse_contacts(tx: Transaction, node: Node, registrar_id: int) -> tuple[Abus
     newest: dict[tuple[str, str], tuple[bool, DnsOperator | None]] = {}
     for origin, stix_id, revoked, content in accepted_identities(tx):
         newest[origin, stix_id] = revoked, read_operator(strict_loads(content))
+    # What a feed says of a registrar is shown, and as what it is.
+    foreign = only_imported(tx, {i for origin, i in newest if origin == node.node_id})
     found = []
     for (origin, stix_id), (revoked, operator) in newest.items():
         if revoked or operator is None or operator.iana_registrar_id != registrar_id:
@@ -133,7 +136,11 @@ def abuse_contacts(tx: Transaction, node: Node, registrar_id: int) -> tuple[Abus
                 iana_registrar_id=registrar_id,
                 contact=operator.abuse_contact,
                 origin=origin,
-                origin_name=names.get(origin, origin[:12]),
+                origin_name=(
+                    "an import"
+                    if origin == node.node_id and stix_id in foreign
+                    else names.get(origin, origin[:12])
+                ),
                 own=chain is not None and stix_id in chain.newest.identities,
             )
         )

@@ -38,6 +38,7 @@ from hub.peers.standing import is_reading, standing_of
 from hub.settings import resolver_address, server_address
 from hub.storage.dialects import to_micros
 from hub.storage.queries import incidents as stored
+from hub.storage.queries.imports import only_imported
 from hub.storage.queries.incidents import HijackClaim, WatchRow
 from hub.storage.queries.objects import contents_of
 from hub.storage.queries.peers import PeerRow, peers_among
@@ -151,10 +152,16 @@ def _watched(tx: Transaction, node: Node) -> list[Standing]:
         each for each in standings_of(tx, stored.every_version(tx), node.now()) if each.is_live
     ]
     peers = peers_among(tx, {each.claim.origin for each in found})
+    mine = {each.claim.stix_id for each in found if each.claim.origin == node.node_id}
+    mine -= only_imported(tx, mine)  # a feed's, of which there may be any number
     counted = [
         each
         for each in found
-        if each.claim.origin == node.node_id or _counts(peers.get(each.claim.origin))
+        if (
+            each.claim.stix_id in mine
+            if each.claim.origin == node.node_id
+            else _counts(peers.get(each.claim.origin))
+        )
     ]
     looked = stored.every_watch(tx)
     own = node.node_id  # nobody else closes these

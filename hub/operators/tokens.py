@@ -29,7 +29,7 @@ from hub.exchange.collection_kinds import ORIGINALS_ID
 from hub.exchange.visible import backfill_view
 from hub.node import Node
 from hub.operators.readers import Reader, organisation_view
-from hub.peers.groups import require_open_group
+from hub.peers.groups import PRIVATE_GROUP, require_open_group
 from hub.storage.queries import tokens as stored
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.collections import drop_view
@@ -140,6 +140,8 @@ def add_token(
         )
     with node.database.write() as tx:
         for group in row.groups:
+            if group == PRIVATE_GROUP:
+                raise Conflict("E_GROUP_PRIVATE", f"nobody joins {group}", "Name another group.")
             require_open_group(tx, node, group)
         if stored.find_token(tx, name) is not None:
             raise Conflict(

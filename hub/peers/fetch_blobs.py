@@ -12,6 +12,9 @@ Invariants:
   node costs what was on the wire; a stretch that takes too long is asked for in smaller ones;
 * nothing is a list before its digest was compared; who gave other bytes is charged, is not asked
   for it again for a day, and the next one is asked at once;
+* a list that is here for one origin's sets is fetched for another's like one that is not, compared
+  and let go: nobody is told by what this node asks for that it has it, and naming a digest gives
+  nobody a list. So a delta is used with bases that its own origin gave alone (THREATS 46);
 * a blob waits for every other use of a thin line, and no peer can hold it up: one that gives by
   drops is left for the next.
 
@@ -33,7 +36,8 @@ from federation.transport.guarded_http import GuardedHttp
 from federation.transport.peer_client import HttpPeer
 from hub.errors import RateLimited
 from hub.node import Node
-from hub.peers.blob_givers import givers_for
+from hub.peers.blob_givers import givers_for, is_settled, place_for
+from hub.peers.built_lists import build_list, forget_pieces
 from hub.peers.incoming_blobs import (
     MIXED,
     End,
@@ -46,24 +50,20 @@ from hub.peers.incoming_blobs import (
 )
 from hub.peers.outbound import http_or_own, note_answers, reach
 from hub.peers.paced import LONGEST_WAIT, MOST_WAITS, TOO_MANY
+from hub.storage.queries.blob_gifts import note_asked
 from hub.storage.queries.blobs import (
     HELD,
     PART,
-    WANTED,
+    REFUSED,
     BlobRow,
     add_bytes,
-    blob_bytes,
-    drop_blob,
     find_blob,
     restart_blob,
-    store_blob,
     update_blob,
     want_blob,
 )
 from hub.storage.queries.named_blobs import NamingSet, sets_of_list
 from hub.storage.queries.peers import PeerRow
-from hub.verdicts.marks import ask_for_sets
-from schemas.dns.domain_sets import apply_delta, digest_of
 from schemas.errors import TocsinError, WireFormatError
 from schemas.identifiers import NodeId
 
@@ -95,65 +95,58 @@ def fetch_blob(
     until = time.monotonic() + LONGEST_SECONDS
     with node.database.read() as tx:
         blob, sets = find_blob(tx, sha256), sets_of_list(tx, sha256)
-    if blob is None or blob.state != WANTED or not sets:
+    if blob is None or blob.state == REFUSED or not sets:
         return True
+    told: TocsinError | None = None
     with http_or_own(node, http) as way:
         fetching = _Fetching(node, way, lambda: is_stopping() or time.monotonic() > until, sleep)
-        try:
-            if not _by_delta(node, sha256, sets, fetching) and not fetching.run(
-                sha256, sets[0].origin
-            ):
-                return False
-        except TocsinError as error:
-            with node.database.write(durable=False) as tx:
-                update_blob(tx, sha256, code=error.code)
-            raise
-    _forget_pieces(node, sets)
+        for origin in dict.fromkeys(one.origin for one in sets):
+            # Each gives it for its own sets; that one could not keeps no other's waiting.
+            try:
+                if not _fetch_for(node, sha256, origin, sets, fetching):
+                    return False
+            except TocsinError as error:
+                told = told or error
+    if told is not None:
+        raise told
+    forget_pieces(node, sets)
     return True
+
+
+def _fetch_for(
+    node: Node, sha256: str, origin: NodeId, sets: tuple[NamingSet, ...], fetching: _Fetching
+) -> bool:
+    """Fetch a list for the sets of one origin; False when the time is up."""
+    with node.database.read() as tx:
+        if is_settled(tx, node, sha256, origin):
+            return True
+    own = tuple(one for one in sets if one.origin == origin)
+    try:
+        return _by_delta(node, sha256, own, fetching) or fetching.run(sha256, origin)
+    except TocsinError as error:
+        with node.database.write(durable=False) as tx:
+            update_blob(tx, place_for(tx, sha256, origin), code=error.code)
+        raise
 
 
 def _by_delta(node: Node, sha256: str, sets: tuple[NamingSet, ...], fetching: _Fetching) -> bool:
     """Build the list from the one before it and what changed; False where that does not do."""
     for one in sets:
         with node.database.read() as tx:
-            base = None if one.base_sha256 is None else find_blob(tx, one.base_sha256)
+            has_base = one.base_sha256 is not None and is_settled(
+                tx, node, one.base_sha256, one.origin
+            )
         pieces = [name for name in (one.added_sha256, one.removed_sha256) if name is not None]
-        if base is None or base.state != HELD or not pieces:
+        if not has_base or not pieces:
             continue
         try:
-            if all(fetching.run(name, one.origin) for name in pieces) and _build(node, sha256, one):
+            if all(fetching.run(name, one.origin) for name in pieces) and build_list(
+                node, sha256, one
+            ):
                 return True
         except TocsinError:
             continue  # the whole list is as good, and may come from somebody else
     return False
-
-
-def _build(node: Node, sha256: str, one: NamingSet) -> bool:
-    with node.database.read() as tx:
-        base = blob_bytes(tx, one.base_sha256 or "")
-        added, removed = (
-            None if name is None else blob_bytes(tx, name)
-            for name in (one.added_sha256, one.removed_sha256)
-        )
-    built = apply_delta(base, added=added, removed=removed, dated=one.dated)
-    if digest_of(built.data) != sha256:
-        return False
-    now = node.now()
-    with node.database.write() as tx:
-        store_blob(tx, sha256, built.data, now)
-        ask_for_sets(tx, now)
-    return True
-
-
-def _forget_pieces(node: Node, sets: tuple[NamingSet, ...]) -> None:
-    """Forget the lists of a delta that did not come whole: they are not needed any more."""
-    pieces = {name for one in sets for name in (one.added_sha256, one.removed_sha256) if name}
-    with node.database.read() as tx:
-        begun = [blob for name in pieces if (blob := find_blob(tx, name)) is not None]
-    for blob in begun:
-        if blob.state == WANTED:
-            with node.database.write(durable=False) as tx:
-                drop_blob(tx, blob.sha256)
 
 
 class _Fetching:
@@ -179,8 +172,13 @@ class _Fetching:
         """
         now = self.node.now()
         with self.node.database.write(durable=False) as tx:
-            want_blob(tx, sha256, now)
-            givers = givers_for(tx, sha256, now)
+            if is_settled(tx, self.node, sha256, origin):
+                return True
+            note_asked(tx, sha256, origin, now)
+            place = place_for(tx, sha256, origin)
+            want_blob(tx, place, now)
+            note_asked(tx, place, origin, now)
+            givers = givers_for(tx, sha256, origin, place, now)
         told: TocsinError = PeerState(
             "E_NOT_FOUND", "no peer is known that has the list", "It is looked for again later."
         )
@@ -188,7 +186,7 @@ class _Fetching:
             if self.is_late():
                 return False
             try:
-                if _OneGiver(self, peer, sha256, origin).run():
+                if _OneGiver(self, peer, sha256, origin, place).run():
                     return True
             except (
                 PeerUnreachable, PeerState, WireFormatError, SignatureRejected, RateLimited,
@@ -203,13 +201,16 @@ class _Fetching:
 class _OneGiver:
     """One peer that is asked for one blob."""
 
-    def __init__(self, turn: _Fetching, peer: PeerRow, sha256: str, origin: NodeId) -> None:
+    def __init__(
+        self, turn: _Fetching, peer: PeerRow, sha256: str, origin: NodeId, place: str
+    ) -> None:
         self.node = turn.node
         self.http = turn.http
         self.is_late = turn.is_late
         self.peer = peer
         self.sha256 = sha256
         self.origin = origin
+        self.place = place  # under which name the bytes lie until they were compared
         self.moved = False  # others brought bytes of it meanwhile
         self.waits = 0
         self.sleep = turn.sleep
@@ -235,14 +236,14 @@ class _OneGiver:
         """Find where to go on; what others gave is not mixed with where that went wrong before."""
         now = self.node.now()
         with self.node.database.read() as tx:
-            blob = find_blob(tx, self.sha256)
+            blob = find_blob(tx, self.place)
         if blob is None or not blob.held or blob.sender == self.peer.node_id:
             return blob
         if not is_wrong(blob, MIXED, now):
             return blob
         self._restart()
         with self.node.database.read() as tx:
-            return find_blob(tx, self.sha256)
+            return find_blob(tx, self.place)
 
     def _ask(self, transport: HttpPeer, blob: BlobRow) -> bool:
         """Ask once, keep what comes, and tell whether the blob is whole and right."""
@@ -278,7 +279,9 @@ class _OneGiver:
         if failure.code == "E_HTTP_TOO_BIG":
             self._restart()
             with self.node.database.write() as tx:
-                reject_blob(tx, self.sha256, self.peer, blob.held, self.node.now())
+                reject_blob(
+                    tx, self.sha256, self.peer, blob.held, self.node.now(), place=self.place
+                )
             raise wrong_bytes(self.peer.name)
         came = self._held() - blob.held
         if self._may_wait(failure):
@@ -320,11 +323,12 @@ class _OneGiver:
         with self.node.database.write(durable=False) as tx:
             room = room_for(tx, self.node, self.origin, self.peer, now)
             size = stream.total if stream.total is not None else room
-            require_room(tx, self.node, max(1, size) - blob.held, room - blob.held, now)
+            more = max(1, size) - blob.held
+            require_room(tx, self.node, self.origin, more, room - blob.held, now)
             if blob.held and stream.total != blob.size:
-                restart_blob(tx, self.sha256)
+                restart_blob(tx, self.place)
                 return False
-            update_blob(tx, self.sha256, size=stream.total)
+            update_blob(tx, self.place, size=stream.total)
         return True
 
     def _keep(self, stream: BlobStream, at: int) -> bool:
@@ -346,25 +350,25 @@ class _OneGiver:
         waiting.clear()
         if data and not self.moved:
             with self.node.database.write(durable=False) as tx:
-                taken = add_bytes(tx, self.sha256, at, data, sender=self.peer.node_id)
+                taken = add_bytes(tx, self.place, at, data, sender=self.peer.node_id)
             self.moved = not taken
         return at + len(data)
 
     def _restart(self) -> None:
         with self.node.database.write(durable=False) as tx:
-            restart_blob(tx, self.sha256)
+            restart_blob(tx, self.place)
 
     def _held(self) -> int:
         with self.node.database.read() as tx:
-            blob = find_blob(tx, self.sha256)
+            blob = find_blob(tx, self.place)
         return 0 if blob is None else blob.held
 
     def _end(self) -> bool:
         with self.node.database.write() as tx:
-            blob = find_blob(tx, self.sha256)
+            blob = find_blob(tx, self.place)
             if blob is None or blob.state == HELD:
                 return True
-            end = end_blob(tx, self.node, self.sha256, self.origin, self.peer, charged=False)
+            end = end_blob(tx, self.node, self.sha256, self.origin, self.peer, place=self.place)
         if end is End.WRONG:
             raise wrong_bytes(self.peer.name)
         return end is End.HELD

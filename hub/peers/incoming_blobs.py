@@ -7,8 +7,9 @@ Invariants (THREATS 31, 36):
 * a blob counts against the daily limit of its origin as if it were objects (4 KiB each), and one
   whose origin is no peer against its sender's too; wrong bytes count against who sent them alone,
   so that nobody uses up an honest origin's limit;
-* all blobs together have at most ``blob_store_mib``; beyond it nothing more is fetched, and an
-  alarm says so;
+* all blobs together have at most ``blob_store_mib``, those of one other origin a quarter of it, so
+  that none fills it for all; beyond it nothing more is fetched, and an alarm says so;
+* what was given counts for the sets of the origin for which it was asked, and for no other's;
 * bytes that are not what their name says are dropped whole. Whoever gave all of them is charged
   with it as with a signature that does not hold (PROTOCOL 4.3); of a mixture nobody is, and it is
   never mixed again.
@@ -25,8 +26,17 @@ from hub.errors import Conflict, RateLimited
 from hub.node import Node
 from hub.peers.budgets import BYTES_AN_OBJECT, Budget, budget_of_sender, budgets_of, spend
 from hub.peers.conduct import charge_for_blob
-from hub.storage.queries.blobs import BlobRow, bytes_stored, find_blob, finish_blob, update_blob
-from hub.storage.queries.peers import PeerRow, find_peer
+from hub.storage.queries.blob_gifts import bytes_of, note_given
+from hub.storage.queries.blobs import (
+    BlobRow,
+    bytes_stored,
+    find_blob,
+    finish_blob,
+    note_sets_held,
+    take_posted,
+    update_blob,
+)
+from hub.storage.queries.peers import PeerRow, count_objects_today, find_peer
 from hub.storage.transaction import Transaction
 from hub.verdicts.marks import ask_for_sets
 from schemas.dns.domain_sets import MAX_BYTES
@@ -38,6 +48,8 @@ MIXED: Final = ""
 WRONG_FOR: Final = timedelta(days=1)
 """How long whoever gave wrong bytes is not asked for the same blob again."""
 _MIB: Final = 1024 * 1024
+SHARES: Final = 4
+"""One other origin has one of so many equal parts of the store."""
 
 
 class End(Enum):
@@ -70,17 +82,31 @@ def charge(
         spend(tx, each, objects_in(size))
 
 
+def charge_origin(tx: Transaction, node: Node, origin: NodeId, size: int, now: datetime) -> None:
+    """Count against an origin alone what its own words made this node do for nothing."""
+    if origin != node.node_id:
+        count_objects_today(tx, origin, now.date().isoformat(), objects_in(size))
+
+
 def objects_in(size: int) -> int:
     """Return as how many objects so many bytes count."""
     return -(-size // BYTES_AN_OBJECT)
 
 
-def require_room(tx: Transaction, node: Node, size: int, room: int, now: datetime) -> None:
+def require_room(
+    tx: Transaction, node: Node, origin: NodeId, size: int, room: int, now: datetime
+) -> None:
     """Refuse a blob for which there is no room, today or at all.
+
+    Args:
+        origin: for whose sets it comes.
+        size: how many more bytes there will be.
+        room: how many are taken today.
 
     Raises:
         RateLimited: ``E_QUOTA`` with ``retry_after``: its origin has had its day's worth.
-        Conflict: ``E_BLOB_STORE``: all blobs together have what the setting allows.
+        Conflict: ``E_BLOB_STORE``: all blobs, or those of its origin, have what the setting
+            allows.
     """
     if size > room:
         tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -96,6 +122,13 @@ def require_room(tx: Transaction, node: Node, size: int, room: int, now: datetim
             f"all blobs together would have more than {node.settings.blob_store_mib} MiB",
             "Raise blob_store_mib, or let domain sets end that nobody needs.",
         )
+    share = node.settings.blob_store_mib * _MIB // SHARES
+    if origin != node.node_id and bytes_of(tx, origin) + size > share:
+        raise Conflict(
+            "E_BLOB_STORE",
+            f"the blobs of {origin} would have more than a quarter of blob_store_mib",
+            "Raise blob_store_mib, or ask that origin to let domain sets end.",
+        )
 
 
 def is_full(tx: Transaction, node: Node, more: int = 1) -> bool:
@@ -104,37 +137,60 @@ def is_full(tx: Transaction, node: Node, more: int = 1) -> bool:
 
 
 def end_blob(
-    tx: Transaction, node: Node, sha256: str, origin: NodeId, sender: PeerRow, *, charged: bool
+    tx: Transaction,
+    node: Node,
+    sha256: str,
+    origin: NodeId,
+    sender: PeerRow,
+    *,
+    place: str | None = None,
 ) -> End:
     """Compare what came with the digest, when the last byte is here.
 
     Args:
-        charged: what came was counted while it came.
+        place: under which name the bytes lie, where that is not the digest.
     """
     now = node.now()
-    blob = find_blob(tx, sha256)
+    place = sha256 if place is None else place
+    blob = find_blob(tx, place)
     if blob is None:
         return End.WRONG
-    if finish_blob(tx, sha256, now):
-        if not charged:
-            charge(tx, node, origin, sender, blob.held, now)
-        # Its names become claims in that job; there is one for the whole node.
-        ask_for_sets(tx, now)
+    is_it = finish_blob(tx, sha256, now) if place == sha256 else take_posted(tx, place, sha256, now)
+    if is_it:
+        charge(tx, node, origin, sender, blob.held, now)
+        credit(tx, sha256, origin, sender.node_id, now)
         return End.HELD
     if blob.sender != sender.node_id:
         _note_wrong(tx, blob, MIXED, now)
         return End.MIXED
-    reject_blob(tx, sha256, sender, 0 if charged else blob.held, now)
+    reject_blob(tx, sha256, sender, blob.held, now, place=place)
     return End.WRONG
 
 
-def reject_blob(tx: Transaction, sha256: str, sender: PeerRow, size: int, now: datetime) -> None:
+def credit(tx: Transaction, sha256: str, origin: NodeId, giver: str, now: datetime) -> None:
+    """Let a blob that is here count for the sets of an origin: its bytes were given for them."""
+    note_given(tx, sha256, origin, giver, now)
+    note_sets_held(tx)
+    # Its names become claims in that job; there is one for the whole node.
+    ask_for_sets(tx, now)
+
+
+def reject_blob(
+    tx: Transaction,
+    sha256: str,
+    sender: PeerRow,
+    size: int,
+    now: datetime,
+    *,
+    place: str | None = None,
+) -> None:
     """Note that a peer gave other bytes than a digest names, and count them against it.
 
     Args:
         size: bytes that were not counted while they came.
+        place: under which name they lay, where that is not the digest.
     """
-    blob = find_blob(tx, sha256)
+    blob = find_blob(tx, place or sha256)
     if blob is not None:
         _note_wrong(tx, blob, sender.node_id, now)
     spend(tx, budget_of_sender(tx, sender, now), objects_in(size))

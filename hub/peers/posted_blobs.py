@@ -6,35 +6,41 @@ pieces, to the peers that hold these entries.
 Invariants:
 * only what a set of the poster itself names here is taken; whether that set waits in quarantine
   makes no difference and is not told. All else is the one 404, by the same statements;
-* bytes go on where those that are held end, or they are refused with that place (``E_GAP``);
+* bytes go on where those that this poster gave end, or they are refused with that place
+  (``E_GAP``). Until they are whole they lie apart from what others give of the same blob: so nobody
+  spoils a list by posting into it, and nobody learns that another brought it (THREATS 46);
 * every byte counts against the poster's limit of the day when it comes, whole or not: nobody fills
   this node's disk with beginnings.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from federation.errors import ChainBroken
 from hub.errors import NotFound
 from hub.node import Node
 from hub.peers.incoming_blobs import (
-    End,
     charge,
-    end_blob,
+    credit,
+    reject_blob,
     require_room,
     room_for,
     wrong_bytes,
 )
+from hub.storage.queries.blob_gifts import is_given, note_asked
 from hub.storage.queries.blobs import (
     HELD,
     BlobRow,
     add_bytes,
     find_blob,
     restart_blob,
+    take_posted,
     update_blob,
     want_blob,
 )
@@ -89,31 +95,49 @@ def accept_bytes(node: Node, sender: PeerRow, sha256: str, place: Place, body: b
     with node.database.read() as tx:
         blob = find_blob(tx, name)
         is_named = is_named_by(tx, name, sender.node_id)
+        gave = is_given(tx, name, sender.node_id)
     if not is_named:
         raise NotFound("E_NOT_FOUND", "no set of this peer names such a blob")
-    if blob is not None and blob.state == HELD:
-        return blob.held
+    if blob is not None and blob.state == HELD and gave:
+        return blob.held  # it did not hear that it gave it
     if not body or place.start + len(body) > place.size:
         raise WireFormatError("E_SCHEMA", "no bytes, or more than the blob has")
-    now = node.now()
+    now, apart = node.now(), _apart(name, sender)
     with node.database.write() as tx:
-        want_blob(tx, name, now)
-        held = _begin(tx, name, place)
+        want_blob(tx, apart, now)
+        note_asked(tx, apart, sender.node_id, now)
+        held = _begin(tx, apart, place)
         if held != place.start:
             raise _gap(held)
         left = place.size - place.start
-        require_room(tx, node, left, room_for(tx, node, sender.node_id, sender, now), now)
-        add_bytes(tx, name, place.start, body, sender=sender.node_id)
+        room = room_for(tx, node, sender.node_id, sender, now)
+        require_room(tx, node, sender.node_id, left, room, now)
+        add_bytes(tx, apart, place.start, body, sender=sender.node_id)
         charge(tx, node, sender.node_id, sender, len(body), now)
-        update_blob(tx, name, size=place.size)
+        # What nothing names is let go after an hour; this is named by its poster's next piece.
+        update_blob(tx, apart, size=place.size, wanted_at=now)
         update_peer(tx, sender.node_id, pushed_at=now)
         whole = place.start + len(body) == place.size
-        end = _end(tx, node, name, sender) if whole else None
-    if end is End.MIXED:
-        raise _gap(0)
-    if end is End.WRONG:
+        is_right = not whole or _judge(tx, apart, name, sender, now)
+    if not is_right:
         raise wrong_bytes(sender.name)
     return place.start + len(body)
+
+
+def _judge(tx: Transaction, apart: str, name: str, sender: PeerRow, now: datetime) -> bool:
+    """Compare what was posted with the digest: it is the blob, or counts against its poster."""
+    if take_posted(tx, apart, name, now):
+        credit(tx, name, sender.node_id, sender.node_id, now)
+        return True
+    # Whether others look for it too makes no difference to what is noted.
+    want_blob(tx, name, now)
+    reject_blob(tx, name, sender, 0, now)
+    return False
+
+
+def _apart(sha256: str, sender: PeerRow) -> str:
+    """Name the place where a poster's bytes lie until they are whole."""
+    return hashlib.sha256(f"posted by {sender.node_id}: {sha256}".encode()).hexdigest()
 
 
 def _begin(tx: Transaction, sha256: str, place: Place) -> int:
@@ -125,10 +149,6 @@ def _begin(tx: Transaction, sha256: str, place: Place) -> int:
         restart_blob(tx, sha256)
         return 0
     return blob.held
-
-
-def _end(tx: Transaction, node: Node, sha256: str, sender: PeerRow) -> End:
-    return end_blob(tx, node, sha256, sender.node_id, sender, charged=True)
 
 
 def _gap(expected: int) -> ChainBroken:

@@ -5,7 +5,8 @@ analysts stand for it, until it is released. Nothing of that is an object: it is
 claims whenever they are read, so that it goes with them, and no feed can carry it.
 
 Invariants:
-* it counts where the set's claim on the name counts, and permits what that permits (``pap``);
+* it counts where the set's claim on the name counts, and permits what that permits (``pap``); so
+  a newer version of the set keeps it for the names that it still has, and for no others;
 * it shows from the laxest label on at which the list stood here when it was adopted: a list that
   comes again at a laxer one does not tell there that somebody knew it before (PROTOCOL 3.5);
 * it stands until it is taken back, so that it does not age, and it echoes nobody.
@@ -47,24 +48,44 @@ def with_adopted(tx: Transaction, own: str, claims: NamedClaims, now: datetime) 
         name: [
             *found,
             *(
-                _own_word(claim, own, labels[claim.object_row], at)
+                _own_word(claim, version, own, labels[claim.object_row], at)
                 for claim in found
                 if claim.object_row in labels
+                for version in _from_here_on(claim, found)
             ),
         ]
         for name, found in claims.items()
     }
 
 
-def _own_word(claim: LiveClaim, own: str, label: int, at: int) -> LiveClaim:
+def _from_here_on(adopted: LiveClaim, found: Sequence[LiveClaim]) -> list[LiveClaim]:
+    """List the versions of an adopted set that have the name: that one and the newer ones."""
+    if not adopted.several or len(found) == 1:
+        return [adopted]
+    versions = {
+        each.object_row: each
+        for each in found
+        if each.version_key == adopted.version_key
+        and (each.version_at or 0) > (adopted.version_at or 0)
+    }
+    return [adopted, *versions.values()]
+
+
+def _own_word(claim: LiveClaim, version: LiveClaim, own: str, label: int, at: int) -> LiveClaim:
+    """Say what the adopted list's claim says, where and as long as a version of the set stands."""
     return replace(
         claim,
+        object_row=version.object_row,
+        several=version.several,
+        version_at=version.version_at,
+        revoked=version.revoked,
+        pap=version.pap,
         origin=own,
         object_of=claim.origin,
         confidence=CONFIDENCE,
         src=TAGS,
         claimed_at=at,
-        label=max(label, claim.label),
+        label=max(label, claim.label, version.label),
         # No entry carried it: nobody can have held it, and it is no copy of the set's.
         feed_row=None,
         seq=None,

@@ -347,7 +347,9 @@ def label_views(
         )
     views: list[tuple[Tlp, tuple[str, ...] | None]] = [(ceiling, None)]
     if constituent is not None:
-        views.append((Tlp.AMBER, _constituent(tx, constituent, now).zones))
+        token = _constituent(tx, constituent, now)
+        if token.max_tlp >= Tlp.AMBER:
+            views.append((Tlp.AMBER, token.zones))
     return views
 
 

@@ -23,7 +23,9 @@ NAME_SERVERS: Final = (
     "dns.pl", "dns.be", "dns.pt", "dnsnode.net", "pch.net", "anycast.dns.nl", "awsdns.com",
     "ns.cloudflare.com", "azure-dns.com", "azure-dns.net", "azure-dns.org", "azure-dns.info",
     "ultradns.net", "nsone.net", "akam.net", "domaincontrol.com", "ripe.net", "arin.net",
-    "apnic.net", "lacnic.net", "afrinic.net",
+    "apnic.net", "lacnic.net", "afrinic.net", "registrar-servers.com",
+    # Of Route 53: each of these serves many thousands of zones.
+    *(f"awsdns-{n:02}.{tld}" for n in range(64) for tld in ("com", "net", "org", "co.uk")),
 )  # fmt: skip
 """Root, registries' and large operators' name-servers: without one of them a country goes dark."""
 

@@ -5,6 +5,7 @@ it, or a simple indicator, of its own origin: the closure rule makes it bring th
 3.4).
 
 Invariants:
+* what an import brought is nobody's opinion here: a feed would else speak with this node's weight;
 * each opinion is read once, in the order of arrival; whether it counts is its state's and label's
   matter when verdicts are made (``evidence``);
 * an authority's dissent inside its scope is told to a person at once;
@@ -34,6 +35,7 @@ from hub.storage.queries import disputes as stored
 from hub.storage.queries.audit import store_event
 from hub.storage.queries.claims import live_claims
 from hub.storage.queries.disputes import DecisionRow, StoredDispute, UnreadOpinion
+from hub.storage.queries.imports import only_imported
 from hub.storage.queries.peers import find_peer, list_peers
 from hub.storage.queries.verdict_work import Mark, put_marks
 from hub.storage.transaction import Transaction
@@ -75,11 +77,14 @@ def read_disputes(
     values = [(each, strict_loads(each.content)) for each in unread if each.content]
     refs = {ref for _, value in values for ref in _refs(value)}
     held = stored.contents_by_origin(tx, refs)
+    foreign = only_imported(tx, {e.stix_id for e, _ in values if e.origin == node.node_id})
     rows: list[StoredDispute] = []
     marks: list[Mark] = []
     for each, value in values:
         if is_hijack_answer(value):
             continue  # it counts by authority or not at all (``incidents.claim_state``)
+        if each.origin == node.node_id and each.stix_id in foreign:
+            continue  # a feed's word is not this node's own, with this node's weight
         names = sorted(
             {name for ref in _refs(value) if (name := _name(held.get((each.origin, ref))))}
         )

@@ -63,6 +63,8 @@ NOBODY: Final = ""
 """Whose word a decision is, where origins are asked for."""
 _ACCEPTED: Final = "accepted"
 _HIJACK: Final = "delegation-hijack"
+_FEED_TAG: Final = "feed:"
+"""Begins the lineage of what an import brought: not this node's own word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +305,7 @@ def _is_hijack_open(tx: Transaction, zones: Sequence[str], label: int, now: date
     return any(
         _trust(peers[claim.origin]) >= TrustLevel.MEMBER
         if claim.origin in peers
-        else claim.feed_row is None or _is_own(tx, claim.feed_row)
+        else not _is_imported(claim) and (claim.feed_row is None or _is_own(tx, claim.feed_row))
         for claim in claims
     )
 
@@ -322,6 +324,10 @@ def _newest_of(tx: Transaction, claims: Sequence[LiveClaim], label: int) -> list
         for claim in claims
         if newest.get((claim.origin, claim.stix_id), 0) <= (claim.version_at or 0)
     ]
+
+
+def _is_imported(claim: LiveClaim) -> bool:
+    return any(tag.startswith(_FEED_TAG) for tag in claim.src)
 
 
 def _is_own(tx: Transaction, feed_row: int) -> bool:

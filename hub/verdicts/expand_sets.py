@@ -31,6 +31,7 @@ from hub.node import Node
 from hub.storage.dialects import to_micros
 from hub.storage.queries import claims as stored_claims
 from hub.storage.queries import set_claims as stored
+from hub.storage.queries.adopted_sets import adopted_objects
 from hub.storage.queries.blobs import blob_bytes
 from hub.storage.queries.claims import StoredClaim, UnreadObject
 from hub.storage.queries.set_claims import SetVersion, WaitingSet, Window
@@ -88,6 +89,7 @@ def _mark_some(node: Node, limit: int) -> int:
         move_marking(tx, asked.object_row, None if is_last else asked.names[-1])
         if is_last:
             stored.let_go_of_gone(tx, asked.object_row)
+            _let_go_of_old(tx, asked.object_row)
         return len(asked.names)
 
 
@@ -236,11 +238,9 @@ class _Expanding:
             note_echoes(tx, node, said, now)
 
     def _finish(self, tx: Transaction) -> None:
-        item, before = self._waiting.item, self._before.version
+        item = self._waiting.item
         stored.move_set(tx, item.object_row, stored.EXPANDED, self._waiting.done)
-        if before is not None and before.label >= item.label:
-            # Whoever could see it sees this one.
-            stored.move_set(tx, before.object_row, stored.DROPPING)
+        _let_go_of_old(tx, item.object_row)
 
 
 def _facts_of(tx: Transaction, waiting: WaitingSet) -> StoredClaim:
@@ -256,6 +256,22 @@ def _facts_of(tx: Transaction, waiting: WaitingSet) -> StoredClaim:
     )
     # Looked up once a batch and not once a name, so it need not be known beforehand.
     return replace(claim, several=True)
+
+
+def _let_go_of_old(tx: Transaction, object_row: int) -> None:
+    """Have the names taken out of versions that no view goes by any more.
+
+    A newer version stands wherever the old one does. Of a list that a person adopted the names are
+    kept as long as no newer one is adopted: they say for which names that person stands.
+    """
+    versions = stored.versions_beside(tx, object_row)
+    adopted = adopted_objects(tx) if len(versions) > 1 else {}
+    for place, old in enumerate(versions):
+        if any(
+            new.label <= old.label and (old.object_row not in adopted or new.object_row in adopted)
+            for new in versions[place + 1 :]
+        ):
+            stored.move_set(tx, old.object_row, stored.DROPPING)
 
 
 def _version_before(tx: Transaction, item: UnreadObject, facts: StoredClaim) -> _Before:

@@ -184,7 +184,7 @@ class Weighing:
             return None
         weighed = self._weigh(name, label, claims)
         against = [self._dispute(label, each) for each in disputes if each.label <= label]
-        fused = fuse(_reports(self.beliefs, weighed), against)
+        fused = fuse(self._reports(weighed), against)
         first = claims[0]
         threat_types: tuple[str, ...]
         known: tuple[int, ...]
@@ -317,13 +317,19 @@ class Weighing:
             scope: [each for each in weighed if each.claim.match_scope != other]
             for scope, other in ((EXACT, BELOW), (BELOW, EXACT))
         }
-        support = {s: fuse(_reports(self.beliefs, said), ()) for s, said in sides.items()}
+        support = {s: fuse(self._reports(said), ()) for s, said in sides.items()}
         scope = max(sides, key=lambda each: support[each].support)
         return scope, self._suffice(_permitting(sides[scope]), against)
 
+    def _reports(self, weighed: Sequence[Weighed]) -> list[Report]:
+        imported = self.own, "feed:"  # nobody at `trusted` answers for what a feed says
+        told = ((each, (each.claim.origin, each.lineage[:5])) for each in weighed)
+        trusted = (self.beliefs[of[0]].trusted and of != imported for _, of in told)
+        return [Report(e.lineage, e.weight, t) for e, t in zip(weighed, trusted, strict=True)]
+
     def _suffice(self, weighed: Sequence[Weighed], against: Sequence[Report]) -> bool:
         """Tell whether a part of the claims would ask for a block alone."""
-        alone = fuse(_reports(self.beliefs, weighed), against)
+        alone = fuse(self._reports(weighed), against)
         return decide_block(
             result=alone.result,
             lineages=alone.lineages,
@@ -362,12 +368,6 @@ def _decide(
 
 # Of a set nearly all names ask the very same.
 _decide_once: Final = lru_cache(maxsize=256)(_decide)
-
-
-def _reports(beliefs: Beliefs, weighed: Sequence[Weighed]) -> list[Report]:
-    return [
-        Report(each.lineage, each.weight, beliefs[each.claim.origin].trusted) for each in weighed
-    ]
 
 
 def _permitting(weighed: Sequence[Weighed]) -> list[Weighed]:

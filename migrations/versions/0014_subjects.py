@@ -27,9 +27,6 @@ def upgrade() -> None:
         sa.Column("after", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("object_row", name=op.f("pk_set_marks")),
     )
-    if op.get_bind().dialect.name == "postgresql":
-        # Lists are sorted by bytes; this database may sort by the words of a language.
-        op.execute('CREATE INDEX ix_claims_bytes ON claims (object_row, name COLLATE "C")')
     _read_other_subjects_again()
 
 

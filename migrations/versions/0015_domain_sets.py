@@ -81,11 +81,23 @@ def _create_blobs() -> None:
         sa.PrimaryKeyConstraint("node_id", "sha256", name=op.f("pk_blob_posts")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "blob_gifts",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("origin", sa.String(length=52), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("giver", sa.String(length=52)),
+        sa.PrimaryKeyConstraint("sha256", "origin", name=op.f("pk_blob_gifts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_blob_gifts_origin", "blob_gifts", ["origin"])
 
 
 def downgrade() -> None:
     """Drop them."""
-    for name in ("adopted_sets", "domain_sets", "blob_posts", "blob_parts", "blobs"):
+    for name in (
+        "adopted_sets", "domain_sets", "blob_gifts", "blob_posts", "blob_parts", "blobs",
+    ):  # fmt: skip
         op.drop_table(name)
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from schemas.dns.extensions import DNS_OPERATOR, DNS_THREAT
 from schemas.timestamps import write_wire_time
@@ -83,15 +85,19 @@ def write_bundle(folder: Path, values: Iterable[dict[str, Any]]) -> Path:
     return file
 
 
+@pytest.mark.timeout(400)
+@pytest.mark.long
 def test_a_burst_at_one_registrar_is_told_and_the_registrar_sees_its_own_names(
     tmp_path: Path,
 ) -> None:
-    clock = MovedClock(tmp_path / "clock")
-    clock.move(weeks=-WEEKS - 1)
     names: dict[int, set[str]] = {registrar: set() for registrar in REGISTRARS}
-    with organisations(tmp_path, "bank", "hub", clock=clock) as (bank, hub):
+    with (
+        MovedClock(tmp_path / "clock") as clock,
+        organisations(tmp_path, "bank", "hub") as (bank, hub),
+    ):
         start_all(bank, hub)
         acquaint(bank, hub)
+        clock.take_over(bank, hub)
 
         def week(number: int, more: int) -> None:
             """The bank reports what it saw in a week, and the hub hears of it by itself."""
@@ -109,6 +115,7 @@ def test_a_burst_at_one_registrar_is_told_and_the_registrar_sees_its_own_names(
             until(
                 lambda: hub.run("concentration", "--days", 365)["names"] == every,
                 f"the hub counts the names of week {number}",
+                120,
             )
 
         for number in range(WEEKS):
@@ -137,6 +144,28 @@ def test_a_burst_at_one_registrar_is_told_and_the_registrar_sees_its_own_names(
             ("abuse@registrar.example", False)
         ]
         the_registrar_reads_its_own_names(hub, names)
+
+
+def test_a_registrar_without_a_node_reads_its_own_names_and_the_hub_knows_whom_to_tell(
+    tmp_path: Path,
+) -> None:
+    now = datetime.now(UTC)
+    names = {
+        registrar: {f"login-{registrar}-{n}.com" for n in range(A_WEEK)} for registrar in REGISTRARS
+    }
+    names[TARGET] |= {f"burst-{n}.com" for n in range(BURST)}
+    found = [phishing(name, which, now) for which, some in names.items() for name in sorted(some)]
+    with organisations(tmp_path, "hub") as (hub,):
+        start_all(hub)
+        bundle = write_bundle(tmp_path, [*found, contact(TARGET, now)])
+        assert hub.run("publish", bundle, "--tlp", "green")["refused"] == []
+        until(lambda: hub.run("concentration")["names"] == len(found), "the names are counted")
+        first = hub.run("concentration", "--threat-type", "phishing", "--days", 7)["rows"][0]
+        assert (first["key"], first["names"]) == (str(TARGET), A_WEEK + BURST)
+        view = hub.run("concentration", "--registrar", TARGET)
+        assert [each["contact"] for each in view["contacts"]] == ["abuse@registrar.example"]
+        the_registrar_reads_its_own_names(hub, names)
+        assert open_alarms(hub, "CONCENTRATION") == [], "without a past there is no alarm"
 
 
 def the_registrar_reads_its_own_names(hub: Tocsin, names: dict[int, set[str]]) -> None:

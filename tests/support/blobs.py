@@ -9,6 +9,7 @@ from typing import Any
 
 from hub.exchange.publish import PublishOutcome, PublishRequest, publish_objects
 from hub.node import Node
+from hub.peers.incoming_blobs import credit
 from hub.storage.queries.blobs import BlobRow, blob_bytes, find_blob, store_blob
 from hub.storage.queries.objects import claims_of
 from hub.storage.queries.peers import PeerRow
@@ -84,10 +85,12 @@ def publish_set(
     return outcome
 
 
-def keep_blob(node: Node, data: bytes) -> str:
-    """Let a node hold a blob."""
+def keep_blob(node: Node, data: bytes, given_by: Node | None = None) -> str:
+    """Let a node hold a blob: one of its own, or one that an origin gave it."""
     with node.database.write() as tx:
         store_blob(tx, digest(data), data, node.now())
+        if given_by is not None:
+            credit(tx, digest(data), given_by.node_id, given_by.node_id, node.now())
     return digest(data)
 
 

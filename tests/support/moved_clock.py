@@ -1,21 +1,26 @@
 """Processes that read another clock than this machine's, by Debian's libfaketime.
 
-``clock_ahead`` is for one command. ``MovedClock`` is for a story of days: all that is forked under
-it reads one clock, which the test moves while servers run.
+``clock_ahead`` is for one command. ``MovedClock`` is for a story of days: the nodes that it takes
+over read one clock, which the test moves while their servers run. Servers under it need several
+times the processor's time, so what can be done before is done before.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import pytest
 
 from tests.conftest import NEEDS_PROGRAM
+from tests.support.forks import Forks
+from tests.support.processes import Tocsin, start_all
 
 _LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-_NEAR_MIDNIGHT = timedelta(minutes=5)
+_LONGEST = timedelta(minutes=5)
 """Longer than any story takes."""
 
 
@@ -34,11 +39,15 @@ def clock_ahead(seconds: int) -> list[str]:
     ]  # fmt: skip
 
 
+def day_span() -> timedelta:
+    """How many days make a day of a story: two where midnight would come while it is told."""
+    now = datetime.now(UTC)
+    return timedelta(days=1 if (now + _LONGEST).date() == now.date() else 2)
+
+
 @dataclass
 class MovedClock:
     """A clock that stands apart from this machine's by what its file says.
-
-    It begins today, and never so late that the day ends while a story is told.
 
     Args:
         file: where it is kept, outside of every node's home.
@@ -46,12 +55,28 @@ class MovedClock:
 
     file: Path
     moved: timedelta = timedelta(0)
+    commands: Forks = field(init=False)
 
-    def __post_init__(self) -> None:
-        now = datetime.now(UTC)
-        if (now + _NEAR_MIDNIGHT).date() != now.date():
-            self.moved = _NEAR_MIDNIGHT
+    def __enter__(self) -> Self:
         self.move()
+        self.commands = Forks(self.under)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.commands.__exit__(kind, value, traceback)
+
+    def take_over(self, *nodes: Tocsin) -> None:
+        """Let nodes read this clock from now on: their servers are ended, and started under it."""
+        for node in nodes:
+            node.stop()
+            node.commands = self.commands
+            node.environment |= self.environment
+        start_all(*nodes)
 
     @property
     def under(self) -> tuple[str, ...]:
@@ -71,10 +96,6 @@ class MovedClock:
     def now(self) -> datetime:
         """Tell what it shows."""
         return datetime.now(UTC) + self.moved
-
-    def today(self) -> date:
-        """Tell which day it is, in UTC."""
-        return self.now().date()
 
     def move(self, **by: float) -> None:
         """Set it on (or back) by so many ``days``, ``hours``…; nobody reads half a file."""

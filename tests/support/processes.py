@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.support.forks import COMMAND, PATIENCE, ROOT, Forked, Forks
-from tests.support.moved_clock import MovedClock
 from tests.support.nodes import free_port
 
 
@@ -260,24 +259,16 @@ class WireAnswer:
 
 @contextmanager
 def organisations(
-    tmp_path: Path,
-    *names: str,
-    fronts: Mapping[str, int] | None = None,
-    clock: MovedClock | None = None,
+    tmp_path: Path, *names: str, fronts: Mapping[str, int] | None = None
 ) -> Iterator[list[Tocsin]]:
     """Make nodes in ``tmp_path``, none of them served yet; end all their servers afterwards.
 
     Args:
         fronts: the port of the line that stands before a node, by its name.
-        clock: what they read in the place of this machine's.
     """
     found = fronts or {}
-    environment = {} if clock is None else clock.environment
-    with Forks(() if clock is None else clock.under) as commands:
-        made = [
-            Tocsin(name, tmp_path / name, commands, dict(environment), front=found.get(name))
-            for name in names
-        ]
+    with Forks() as commands:
+        made = [Tocsin(name, tmp_path / name, commands, front=found.get(name)) for name in names]
         try:
             yield [tocsin.init() for tocsin in made]
         finally:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from hub.node import Node
+from hub.peers.incoming_blobs import credit
 from hub.storage.queries.blobs import store_blob
 from hub.storage.queries.domain_sets import AdoptedSet, end_adopted, store_adopted
 from hub.verdicts.marks import ask_for_adopted
@@ -24,10 +25,12 @@ def listed(*names: str, days: tuple[date, date] | None = None) -> SealedList:
     return write_list(SetLine(name, first, last) for name in names)
 
 
-def hold(node: Node, sealed: SealedList) -> SealedList:
-    """Let a node have a list's bytes."""
+def hold(node: Node, sealed: SealedList, giver: Author | None = None) -> SealedList:
+    """Let a node have a list's bytes, given by an author for the sets of its own, or its own."""
     with node.database.write() as tx:
         store_blob(tx, sealed.sha256, sealed.data, node.now())
+        if giver is not None:
+            credit(tx, sealed.sha256, giver.node_id, giver.node_id, node.now())
     return sealed
 
 
@@ -71,7 +74,7 @@ def tell_set(
 ) -> str:
     """Let an author publish a set, and the node receive it now; return the grouping's id."""
     if held:
-        hold(node, sealed)
+        hold(node, sealed, author)
     author.at = node.now()
     at = write_wire_time(node.now())
     audience = label if label in {"clear", "green"} else direct_audience(node.node_id)

@@ -19,8 +19,15 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from hub.storage.queries.blob_gifts import counts_for_its_origin
 from hub.storage.queries.erasures import overwriting
-from hub.storage.tables.domain_sets import BLOB_PARTS, BLOB_POSTS, BLOBS, DOMAIN_SETS
+from hub.storage.tables.domain_sets import (
+    BLOB_GIFTS,
+    BLOB_PARTS,
+    BLOB_POSTS,
+    BLOBS,
+    DOMAIN_SETS,
+)
 from hub.storage.tables.objects import OBJECTS
 from hub.storage.transaction import Transaction
 
@@ -121,16 +128,30 @@ def add_bytes(tx: Transaction, sha256: str, start: int, data: bytes, *, sender: 
 
 def finish_blob(tx: Transaction, sha256: str, now: datetime) -> bool:
     """Compare what came with the digest; False, and nothing of it is kept, when it differs."""
-    digest, part = hashlib.sha256(), 0
-    while content := _part(tx, sha256, part):
-        digest.update(content)
-        part += 1
-    if digest.hexdigest() != sha256:
+    if _digest_of_parts(tx, sha256) != sha256:
         restart_blob(tx, sha256)
         return False
     update_blob(tx, sha256, size=BLOBS.c.held)
     _note_held(tx, sha256, now)
     return True
+
+
+def take_posted(tx: Transaction, apart: str, sha256: str, now: datetime) -> bool:
+    """Make the bytes that lie under another name a blob; False, and they go, when they differ."""
+    posted, known = find_blob(tx, apart), find_blob(tx, sha256)
+    is_it = posted is not None and _digest_of_parts(tx, apart) == sha256
+    if posted is not None and is_it and (known is None or known.state != HELD):
+        want_blob(tx, sha256, now)
+        _drop_parts(tx, sha256)
+        parts = BLOB_PARTS.update().where(BLOB_PARTS.c.sha256 == apart)
+        tx.connection.execute(parts.values(sha256=sha256))
+        update_blob(tx, sha256, size=posted.held, held=posted.held, sender=posted.sender)
+        _note_held(tx, sha256, now)
+    if is_it:
+        drop_blob(tx, apart)
+    elif posted is not None:
+        restart_blob(tx, apart)  # who was wrong about it stays known
+    return is_it
 
 
 def restart_blob(tx: Transaction, sha256: str) -> None:
@@ -145,9 +166,15 @@ def update_blob(tx: Transaction, sha256: str, **values: object) -> None:
 
 
 def note_sets_held(tx: Transaction) -> int:
-    """Note which accepted sets have their list here by now; return how many there were."""
+    """Note which accepted sets have their list here by now; return how many there were.
+
+    A list that another gave is not theirs: who knows a digest alone would have the names counted
+    under a label of its own choice, and be served the bytes (THREATS 46).
+    """
     accepted = sa.select(OBJECTS.c.object_row).where(
-        OBJECTS.c.object_row == DOMAIN_SETS.c.object_row, OBJECTS.c.state == "accepted"
+        OBJECTS.c.object_row == DOMAIN_SETS.c.object_row,
+        OBJECTS.c.state == "accepted",
+        counts_for_its_origin(DOMAIN_SETS.c.sha256),
     )
     held = sa.select(BLOBS.c.sha256).where(
         BLOBS.c.sha256 == DOMAIN_SETS.c.sha256, BLOBS.c.state == HELD
@@ -187,8 +214,9 @@ def bytes_stored(tx: Transaction) -> int:
 
 
 def drop_blob(tx: Transaction, sha256: str) -> None:
-    """Forget a blob, its bytes and to whom it was given."""
+    """Forget a blob, its bytes, who gave it and to whom it was given."""
     _drop_parts(tx, sha256)
+    tx.connection.execute(BLOB_GIFTS.delete().where(BLOB_GIFTS.c.sha256 == sha256))
     tx.connection.execute(BLOB_POSTS.delete().where(BLOB_POSTS.c.sha256 == sha256))
     tx.connection.execute(BLOBS.delete().where(BLOBS.c.sha256 == sha256))
 
@@ -217,6 +245,14 @@ def posted_to(tx: Transaction, node_id: str, refused_since: datetime) -> Collect
 def _note_held(tx: Transaction, sha256: str, now: datetime) -> None:
     update_blob(tx, sha256, state=HELD, code=None, held_at=now, wrong=None)
     note_sets_held(tx)
+
+
+def _digest_of_parts(tx: Transaction, sha256: str) -> str:
+    digest, part = hashlib.sha256(), 0
+    while content := _part(tx, sha256, part):
+        digest.update(content)
+        part += 1
+    return digest.hexdigest()
 
 
 def _part(tx: Transaction, sha256: str, part: int) -> bytes:

@@ -150,6 +150,15 @@ def published_of(tx: Transaction, stix_ids: Collection[str]) -> dict[str, bool]:
     return found
 
 
+def only_imported(tx: Transaction, stix_ids: Collection[str]) -> frozenset[str]:
+    """Choose the objects that imports brought and no publication stands for.
+
+    They are published by this node, and are another's word all the same.
+    """
+    found = published_of(tx, stix_ids)
+    return frozenset(stix_id for stix_id, published in found.items() if not published)
+
+
 def stood_for(
     tx: Transaction, stix_ids: Collection[str], *, besides: int | None = None
 ) -> frozenset[str]:
@@ -203,16 +212,28 @@ def objects_of_import(
     return tuple(ImportedObject(*row) for row in rows)
 
 
-def feeds_of(tx: Transaction, stix_ids: Collection[str]) -> dict[str, set[str]]:
-    """Tell which feeds ever brought objects, by id."""
-    found: dict[str, set[str]] = {}
+def feed_of_each(tx: Transaction, stix_ids: Collection[str]) -> dict[str, str]:
+    """Tell which feed's word objects are, by id: of several feeds the one that was first.
+
+    What a publication stands for is no feed's. An import that was undone counts only where no
+    other stands.
+    """
+    found: dict[str, tuple[bool, str]] = {}
+    kept: set[str] = set()
     for chunk in in_chunks(sorted(stix_ids)):
         rows = tx.connection.execute(
-            sa.select(IMPORT_OBJECTS.c.stix_id, IMPORTS.c.feed)
+            sa.select(
+                IMPORT_OBJECTS.c.stix_id, IMPORT_OBJECTS.c.published, IMPORTS.c.feed,
+                IMPORTS.c.state,
+            )
             .join(IMPORTS, IMPORTS.c.import_id == IMPORT_OBJECTS.c.import_id)
             .where(IMPORT_OBJECTS.c.stix_id.in_(chunk))
-            .distinct()
-        )
+            .order_by(IMPORT_OBJECTS.c.import_id)
+        )  # fmt: skip
         for row in rows:
-            found.setdefault(row.stix_id, set()).add(row.feed)
-    return found
+            if row.published:
+                kept.add(row.stix_id)
+            is_standing, held = row.state in _STANDING, found.get(row.stix_id)
+            if held is None or (is_standing and not held[0]):
+                found[row.stix_id] = is_standing, row.feed
+    return {stix_id: feed for stix_id, (_, feed) in found.items() if stix_id not in kept}

@@ -11,9 +11,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hub.storage.queries.blobs import HELD, WAITS, WANTED
+from hub.storage.queries.blob_gifts import counts_for_its_origin
+from hub.storage.queries.blobs import HELD, WAITS
 from hub.storage.queries.feeds import FeedRow
-from hub.storage.tables.domain_sets import ADOPTED_SETS, BLOBS, DOMAIN_SETS
+from hub.storage.tables.domain_sets import ADOPTED_SETS, BLOB_GIFTS, BLOBS, DOMAIN_SETS
 from hub.storage.tables.feeds import ENTRIES, FEEDS
 from hub.storage.tables.objects import CARRIED, OBJECTS
 from hub.storage.transaction import Transaction
@@ -31,6 +32,21 @@ _IS_THERE = (
     sa.func.length(ENTRIES.c.record) > 0,
 )
 """Of an entry: its bytes were not taken back, and it is no exercise."""
+
+_WAITS_FOR_IT = (
+    DOMAIN_SETS.c.state == WAITS,
+    OBJECTS.c.state == "accepted",
+    OBJECTS.c.exercise == sa.false(),
+)
+_IS_HERE = sa.and_(
+    sa.exists(
+        sa.select(BLOBS.c.sha256)
+        .where(BLOBS.c.sha256 == DOMAIN_SETS.c.sha256, BLOBS.c.state == HELD)
+        .correlate(DOMAIN_SETS)
+    ),
+    counts_for_its_origin(DOMAIN_SETS.c.sha256),
+)
+"""Of a set: its whole list is here, and was given for its origin's sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +78,18 @@ class Giver:
 
 
 def feeds_naming(tx: Transaction, sha256: str) -> tuple[NamedFeed, ...]:
-    """List the feeds of which an accepted entry names a blob."""
+    """List the feeds of which an accepted entry names a blob that was given for its origin."""
     named = (
         sa.select(CARRIED.c.feed_row, sa.func.max(CARRIED.c.seq).label("named_at"))
         .join(ENTRIES, _CARRIES)
         .join(OBJECTS, OBJECTS.c.object_row == CARRIED.c.object_row)
         .join(DOMAIN_SETS, DOMAIN_SETS.c.object_row == OBJECTS.c.object_row)
-        .where(_names(sha256), OBJECTS.c.state == "accepted", *_IS_THERE)
+        .where(
+            _names(sha256),
+            OBJECTS.c.state == "accepted",
+            counts_for_its_origin(sha256),
+            *_IS_THERE,
+        )
         .group_by(CARRIED.c.feed_row)
         .subquery()
     )
@@ -79,7 +100,7 @@ def feeds_naming(tx: Transaction, sha256: str) -> tuple[NamedFeed, ...]:
 
 
 def sets_of_list(tx: Transaction, sha256: str) -> tuple[NamingSet, ...]:
-    """List the accepted sets whose whole list a blob is; not those of exercises."""
+    """List the accepted sets that wait for a blob as their whole list; not those of exercises."""
     rows = tx.connection.execute(
         sa.select(
             OBJECTS.c.origin,
@@ -88,6 +109,7 @@ def sets_of_list(tx: Transaction, sha256: str) -> tuple[NamingSet, ...]:
         .join(OBJECTS, OBJECTS.c.object_row == DOMAIN_SETS.c.object_row)
         .where(
             DOMAIN_SETS.c.sha256 == sha256,
+            DOMAIN_SETS.c.state == WAITS,
             OBJECTS.c.state == "accepted",
             OBJECTS.c.exercise == sa.false(),
         )
@@ -112,17 +134,15 @@ def is_named_by(tx: Transaction, sha256: str, origin: NodeId) -> bool:
     return found.first() is not None
 
 
-def origin_of(tx: Transaction, sha256: str) -> NodeId | None:
-    """Find whose set names a blob: an accepted one's origin, else that of one that waits."""
+def origins_of(tx: Transaction, sha256: str) -> tuple[NodeId, ...]:
+    """List whose sets name a blob, accepted ones before those that wait."""
     rows = tx.connection.execute(
         sa.select(OBJECTS.c.origin)
         .join(DOMAIN_SETS, DOMAIN_SETS.c.object_row == OBJECTS.c.object_row)
         .where(_names(sha256), OBJECTS.c.state.in_(_KEPT), OBJECTS.c.exercise == sa.false())
         .order_by(OBJECTS.c.state, OBJECTS.c.object_row)  # accepted is the first of them
-        .limit(1)
     )
-    found: NodeId | None = rows.scalar_one_or_none()
-    return found
+    return tuple(dict.fromkeys(rows.scalars()))
 
 
 def givers_of(tx: Transaction, sha256: str) -> tuple[Giver, ...]:
@@ -139,35 +159,49 @@ def givers_of(tx: Transaction, sha256: str) -> tuple[Giver, ...]:
     return tuple(Giver(*row) for row in rows)
 
 
-def lists_waited_for(tx: Transaction) -> tuple[tuple[str, NodeId], ...]:
-    """List the lists of accepted sets that nobody asked for yet, with their origins."""
-    known = sa.select(BLOBS.c.sha256).where(BLOBS.c.sha256 == DOMAIN_SETS.c.sha256)
-    rows = tx.connection.execute(
-        sa.select(DOMAIN_SETS.c.sha256, OBJECTS.c.origin)
-        .join(OBJECTS, OBJECTS.c.object_row == DOMAIN_SETS.c.object_row)
-        .where(
-            DOMAIN_SETS.c.state == WAITS,
-            OBJECTS.c.state == "accepted",
-            OBJECTS.c.exercise == sa.false(),
-            ~sa.exists(known),
+def lists_waited_for(tx: Transaction, most: int) -> tuple[tuple[str, NodeId], ...]:
+    """List the lists of accepted sets that nobody asked for yet, with their origins.
+
+    Args:
+        most: how many of one origin, its oldest.
+    """
+    asked = sa.select(BLOB_GIFTS.c.at).where(
+        BLOB_GIFTS.c.sha256 == DOMAIN_SETS.c.sha256, BLOB_GIFTS.c.origin == OBJECTS.c.origin
+    )
+    waiting = (
+        sa.select(
+            DOMAIN_SETS.c.sha256,
+            OBJECTS.c.origin,
+            sa.func.min(DOMAIN_SETS.c.object_row).label("first"),
         )
-        .order_by(DOMAIN_SETS.c.object_row)
+        .join(OBJECTS, OBJECTS.c.object_row == DOMAIN_SETS.c.object_row)
+        .where(*_WAITS_FOR_IT, ~_IS_HERE, ~sa.exists(asked))
+        .group_by(DOMAIN_SETS.c.sha256, OBJECTS.c.origin)
+        .subquery()
+    )
+    place = sa.func.row_number().over(partition_by=waiting.c.origin, order_by=waiting.c.first)
+    ranked = sa.select(waiting, place.label("place")).subquery()
+    rows = tx.connection.execute(
+        sa.select(ranked.c.sha256, ranked.c.origin)
+        .where(ranked.c.place <= most)
+        .order_by(ranked.c.first)
     )
     return tuple((row.sha256, row.origin) for row in rows)
 
 
 def lists_being_fetched(tx: Transaction) -> tuple[tuple[str, NodeId], ...]:
-    """List the lists of accepted sets that were asked for and are not here yet, with origins."""
+    """List the lists of accepted sets that were asked for and were not given yet, with origins."""
     rows = tx.connection.execute(
         sa.select(DOMAIN_SETS.c.sha256, OBJECTS.c.origin)
         .join(OBJECTS, OBJECTS.c.object_row == DOMAIN_SETS.c.object_row)
-        .join(BLOBS, BLOBS.c.sha256 == DOMAIN_SETS.c.sha256)
-        .where(
-            DOMAIN_SETS.c.state == WAITS,
-            OBJECTS.c.state == "accepted",
-            OBJECTS.c.exercise == sa.false(),
-            BLOBS.c.state == WANTED,
+        .join(
+            BLOB_GIFTS,
+            sa.and_(
+                BLOB_GIFTS.c.sha256 == DOMAIN_SETS.c.sha256,
+                BLOB_GIFTS.c.origin == OBJECTS.c.origin,
+            ),
         )
+        .where(*_WAITS_FOR_IT, ~_IS_HERE)
         .distinct()
         .order_by(DOMAIN_SETS.c.sha256, OBJECTS.c.origin)
     )
@@ -179,8 +213,7 @@ def has_sets_held(tx: Transaction) -> bool:
     found = tx.connection.execute(
         sa.select(DOMAIN_SETS.c.object_row)
         .join(OBJECTS, OBJECTS.c.object_row == DOMAIN_SETS.c.object_row)
-        .join(BLOBS, BLOBS.c.sha256 == DOMAIN_SETS.c.sha256)
-        .where(DOMAIN_SETS.c.state == WAITS, OBJECTS.c.state == "accepted", BLOBS.c.state == HELD)
+        .where(DOMAIN_SETS.c.state == WAITS, OBJECTS.c.state == "accepted", _IS_HERE)
         .limit(1)
     )
     return found.first() is not None
@@ -235,6 +268,7 @@ def blobs_named_in(tx: Transaction, feed_row: int, after: int, last: int) -> tup
                 OBJECTS.c.state == "accepted",
                 OBJECTS.c.revoked == sa.false(),
                 BLOBS.c.state == HELD,
+                counts_for_its_origin(column),
                 *_IS_THERE,
             )
             .order_by(CARRIED.c.seq)

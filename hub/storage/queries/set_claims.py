@@ -13,10 +13,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from hub.storage.dialects import to_micros, write_column
+from hub.storage.queries.blobs import note_sets_held
 from hub.storage.queries.claims import CLAIM_COLUMNS, StoredClaim, UnreadObject
 from hub.storage.queries.objects import in_chunks
 from hub.storage.queries.row_inserts import insert_rows
-from hub.storage.tables.domain_sets import BLOBS, DOMAIN_SETS
+from hub.storage.tables.domain_sets import DOMAIN_SETS
 from hub.storage.tables.objects import OBJECTS
 from hub.storage.tables.verdicts import CLAIMS, SET_MARKS
 from hub.storage.transaction import Transaction
@@ -146,16 +147,12 @@ def move_set(
 def expand_anew(tx: Transaction, object_rows: Iterable[int]) -> None:
     """Have sets read once more, as soon as their list is here."""
     for chunk in in_chunks(object_rows):
-        held = sa.exists(
-            sa.select(BLOBS.c.sha256).where(
-                BLOBS.c.sha256 == DOMAIN_SETS.c.sha256, BLOBS.c.state == HELD
-            )
-        )
         tx.connection.execute(
             DOMAIN_SETS.update()
             .where(DOMAIN_SETS.c.object_row.in_(chunk), DOMAIN_SETS.c.state != REFUSED)
-            .values(state=sa.case((held, HELD), else_=WAITS), done=0)
+            .values(state=WAITS, done=0)
         )
+    note_sets_held(tx)
 
 
 def origins_out_of_names(tx: Transaction) -> list[str]:
@@ -214,6 +211,20 @@ def accepted_versions(tx: Transaction, stix_ids: Iterable[str]) -> list[SetVersi
         )  # fmt: skip
         found += [SetVersion(*row) for row in rows]
     return found
+
+
+def versions_beside(tx: Transaction, object_row: int) -> list[SetVersion]:
+    """List the accepted versions of a set's object whose names are claims, the newest last."""
+    row = tx.connection.execute(
+        sa.select(OBJECTS.c.origin, OBJECTS.c.stix_id).where(OBJECTS.c.object_row == object_row)
+    ).one_or_none()
+    if row is None:
+        return []
+    return [
+        each
+        for each in accepted_versions(tx, [row.stix_id])
+        if each.origin == row.origin and each.state == EXPANDED
+    ]
 
 
 def sets_of_origin(tx: Transaction, origin: str) -> list[SetVersion]:

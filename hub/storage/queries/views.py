@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import repeat
 from typing import Final
@@ -97,18 +97,21 @@ def create_view(
     tx: Transaction, collection_id: str, ceiling: int, organisation_id: str = ""
 ) -> ViewRow:
     """Create an empty view."""
-    view = ViewRow(claim_numbers(tx, "view_id", 1), collection_id, ceiling, organisation_id, 0, 0)
-    tx.connection.execute(
-        VIEWS.insert().values(
-            view_id=view.view_id,
-            collection_id=collection_id,
-            ceiling=ceiling,
-            organisation_id=organisation_id,
-            last_added=0,
-            in_millisecond=0,
-        )
-    )
+    (view,) = create_views(tx, collection_id, [ceiling], organisation_id)
     return view
+
+
+def create_views(
+    tx: Transaction, collection_id: str, ceilings: Sequence[int], organisation_id: str = ""
+) -> list[ViewRow]:
+    """Create an empty view for each ceiling."""
+    first = claim_numbers(tx, "view_id", len(ceilings))
+    views = [
+        ViewRow(number, collection_id, ceiling, organisation_id, 0, 0)
+        for number, ceiling in enumerate(ceilings, first)
+    ]
+    tx.connection.execute(VIEWS.insert(), [asdict(view) for view in views])
+    return views
 
 
 def add_rows(tx: Transaction, view_id: int, object_rows: Sequence[int], now: datetime) -> list[int]:

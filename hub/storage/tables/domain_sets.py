@@ -54,6 +54,18 @@ BLOB_POSTS = Table(
     sqlite_with_rowid=False,
 )
 
+BLOB_GIFTS = Table(
+    "blob_gifts",
+    METADATA,
+    # For whose sets a blob was asked, and who gave it: to name a digest is not to have the bytes.
+    Column("sha256", String(64), primary_key=True),
+    Column("origin", String(52), primary_key=True),
+    Column("at", Instant, nullable=False),  # when it was first asked for, or given unasked
+    Column("giver", String(52)),  # None: nobody gave it yet
+    Index("ix_blob_gifts_origin", "origin"),
+    sqlite_with_rowid=False,
+)
+
 DOMAIN_SETS = Table(
     "domain_sets",
     METADATA,

@@ -43,10 +43,6 @@ CLAIMS = Table(
     Column("several", Boolean, nullable=False, server_default=false()),  # its id has more versions
     sqlite_with_rowid=False,
 )
-# The stretches of a list, which is sorted by bytes, in a database that sorts by a language's words.
-Index("ix_claims_bytes", CLAIMS.c.object_row, CLAIMS.c.name.collate("C")).ddl_if(
-    dialect="postgresql"
-)
 
 SET_MARKS = Table(
     "set_marks",

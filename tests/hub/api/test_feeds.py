@@ -15,11 +15,13 @@ from starlette.testclient import TestClient
 
 from hub.app import create_app
 from hub.exports.keep_current import keep_current
+from hub.exports.serving import open_feed
 from hub.node import Node
+from hub.operators.readers import Credentials, authenticate_reader
 from hub.operators.tokens import add_token
 from hub.verdicts.guard_overrides import override_guard
 from schemas.markings import Tlp
-from tests.support.asked_blocks import ask_for_blocks
+from tests.support.asked_blocks import ask_for_blocks, withdraw_verdicts
 from tests.support.in_process import InProcess
 from tests.support.nodes import FixedClock, make_node
 
@@ -223,6 +225,28 @@ def test_what_was_fetched_is_kept_current_by_the_worker(feeds: Feeds) -> None:
     feeds.clock.advance(days=8)  # nobody fetched it for so long that it is kept no more
     keep_current(feeds.node)
     assert "late.example" not in feeds.ask("siem", "rpz/organisation.zone").text
+
+
+def test_where_the_worker_is_behind_for_minutes_a_request_looks_itself(feeds: Feeds) -> None:
+    """What was withdrawn is not served on for days, only because nobody renders."""
+    first = feeds.ask("siem", "names/organisation.txt")
+    assert "green.example" in first.text
+    withdraw_verdicts(feeds.node, ["green.example"])
+    feeds.clock.advance(minutes=4)
+    assert feeds.ask("siem", "names/organisation.txt").content == first.content
+    feeds.clock.advance(minutes=2)
+    assert "green.example" not in feeds.ask("siem", "names/organisation.txt").text
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_to_its_end(feeds: Feeds) -> None:
+    reader = authenticate_reader(feeds.node, Credentials("siem", feeds.tokens["siem"]))
+    served = open_feed(feeds.node, reader, "names/organisation.txt")
+    for number in range(3):
+        feeds.clock.advance(minutes=10)
+        ask_for_blocks(feeds.node, [f"new-{number}.example"], Tlp.GREEN)
+        keep_current(feeds.node)
+    assert b"".join(served.chunks()).decode().split() == ALL
+    assert served.stream.closed
 
 
 def test_t22_what_a_reader_may_not_see_changes_nothing_that_it_does(feeds: Feeds) -> None:

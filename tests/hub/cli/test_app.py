@@ -54,13 +54,16 @@ def test_the_commands_of_the_interface_are_there_and_those_of_later_releases_are
         "audit erase", "audit head", "audit list", "audit verify", "correction decide",
         "correction erase", "correction list", "correction show", "dispute decide", "dispute list",
         "dispute say", "export FORMAT", "export target add",
-            "export target list", "export target remove", "export target run",
-            "guard add", "guard check", "guard drop", "guard import",
+        "export target list", "export target remove", "export target run",
+        "import FILE", "import list", "import show", "import undo", "import taxii add",
+        "import taxii list", "import taxii remove", "import taxii run",
+        "guard add", "guard check", "guard drop", "guard import", "name check",
         "guard list", "guard override", "guard release", "guard remove", "guard restore",
         "guard waiting", "set publish", "set list", "set show", "set names", "set adopt",
         "hijack report", "hijack answer", "hijack list", "hijack show", "operator set",
         "concentration",
-        "set release", "outcome add", "sighting add", "sighting list", "verdict",
+        "set release", "outcome add", "sighting add", "sighting list", "sighting follow",
+        "sighting clients", "verdict",
     }  # fmt: skip
 
 

@@ -22,7 +22,8 @@ from hub.storage.queries import imports as stored
 from hub.storage.queries.claims import live_claims
 from hub.storage.queries.feeds import list_feeds
 from hub.storage.queries.objects import claims_of, list_objects
-from hub.verdicts.fuse import refresh_verdicts
+from hub.verdicts.explain_verdict import explain_name
+from hub.verdicts.fuse import refresh_all, refresh_verdicts
 from schemas.errors import WireFormatError
 from schemas.markings import Tlp
 from tests.support.joined_nodes import sync
@@ -105,6 +106,17 @@ def test_what_is_imported_counts_here_in_the_lineage_of_its_feed(node):
     [claim] = claims_on(node, "evil.example")
     assert claim.src == ("feed:urlhaus",)
     assert claim.origin == node.node_id
+
+
+def test_t38_two_feeds_alone_block_nothing(node):
+    """Two voices, and nobody at `trusted` who would answer for either (PROTOCOL 4.4)."""
+    for feed in ("urlhaus", "threatfox"):
+        options = NameOptions(confidence=100)
+        import_bytes(node, b"evil.example\n", feed, pap="green", options=options)
+    refresh_all(node)
+    view = explain_name(node, "evil.example").views["amber+strict"]
+    assert (view.lineages, view.blocked) == (2, False)
+    assert any("trusted" in sentence for sentence in view.why)
 
 
 def test_what_may_be_done_about_it_is_said_with_it(node):

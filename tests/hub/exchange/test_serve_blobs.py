@@ -231,7 +231,7 @@ def test_a_relay_serves_it_to_its_own_readers(tmp_path):
         join(b, c, "known")
         publish_set(a, BLOB, "green")
         assert pull_peer(b, peer_of(b, a)).error is None
-    keep_blob(b, BLOB)
+    keep_blob(b, BLOB, a)
     assert gets(b, c) is None
     give_trust(b, c, "member")
     assert gets(b, c) == BLOB

@@ -13,13 +13,16 @@ import pytest
 from hub.errors import Misconfigured
 from hub.exports.canary import seen_serial
 from hub.exports.export_key import ExportKey
-from hub.exports.keep_current import EXPORTS, keep_current, request_exports
+from hub.exports.keep_current import EXPORTS, MANY, REST, keep_current, request_exports
 from hub.exports.knot import KnotZone, reload_zone
 from hub.exports.targets import add_target, list_targets, run_targets
 from hub.monitoring.alarm_words import words_of
 from hub.monitoring.alarms import list_alarms
 from hub.node import Node
+from hub.storage.dialects import to_micros
 from hub.storage.queries.jobs import subjects_with_job
+from hub.storage.queries.verdict_work import put_marks
+from hub.verdicts.fuse import refresh_all
 from hub.verdicts.guard_names import add_guard
 from hub.workers.jobs import run_due_jobs
 from tests.support.asked_blocks import ask_for_blocks, withdraw_verdicts
@@ -97,6 +100,32 @@ def test_changes_that_come_together_are_rendered_once(
     clock.advance(seconds=2)
     keep_current(node)
     assert records(file) == ["a.example CNAME .", "b.example CNAME ."]
+
+
+def test_while_names_are_judged_it_is_rendered_seldom_and_once_they_are(
+    node: Node, clock: FixedClock, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.zone"
+    add_target(node, ZONE, file)
+    ask_for_blocks(node, ["a.example"])
+    keep_current(node)
+    with node.database.write() as tx:
+        at = to_micros(clock.now())
+        put_marks(tx, [(f"n{number}.example", 0, at, False) for number in range(MANY)])
+    ask_for_blocks(node, ["b.example"])
+    clock.advance(seconds=5)
+    waiting = keep_current(node)
+    assert (waiting.rendered, waiting.due_at) == (0, clock.now() + REST)
+    assert records(file) == ["a.example CNAME ."]
+    clock.advance(seconds=16)
+    assert keep_current(node).rendered == 1
+    assert records(file) == ["a.example CNAME .", "b.example CNAME ."]
+    ask_for_blocks(node, ["c.example"])
+    clock.advance(seconds=5)
+    assert keep_current(node).rendered == 0
+    refresh_all(node)
+    assert keep_current(node).rendered == 1
+    assert len(records(file)) == 3
 
 
 def test_the_worker_does_it_when_verdicts_change(

@@ -45,6 +45,19 @@ def test_a_tree_takes_away_its_own_files_alone(tmp_path: Path) -> None:
     assert left == {"mine.txt": "mine", "manifest.json": "[]", ".tocsin-files": "manifest.json\n"}
 
 
+def test_a_list_that_somebody_edited_leads_nowhere_else(tmp_path: Path) -> None:
+    keep(tmp_path, "1", {"manifest.json": [b"{}"]}, [])
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    place = tmp_path / "served"
+    place.mkdir()
+    (place / ".tocsin-files").write_bytes(b"../victim\n/etc/hostname\n\n\xff\nold.json\n")
+    (place / "old.json").write_text("{}")
+    copy_files(tmp_path / "1" / "files", list_files(tmp_path, "1"), place)
+    assert victim.read_text() == "mine"
+    assert sorted(file.name for file in place.iterdir()) == [".tocsin-files", "manifest.json"]
+
+
 @pytest.mark.parametrize("name", ["../x", "/etc/x", "", "a/../../x"])
 def test_no_writer_writes_beside_its_folder(name: str) -> None:
     with pytest.raises(ValueError, match="outside"):

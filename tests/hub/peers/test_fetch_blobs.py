@@ -89,7 +89,7 @@ def b(nodes):
     bases = rows_of(node, "SELECT node_id, base FROM peers")
     yield node
     with node.database.write() as tx:
-        for table in ("jobs", "alarms", "signature_failures", "peer_days"):
+        for table in ("jobs", "alarms", "signature_failures", "peer_days", "blob_gifts"):
             tx.connection.exec_driver_sql(f"DELETE FROM {table}")
         tx.connection.exec_driver_sql("DELETE FROM blobs WHERE state = 'wanted'")
         tx.connection.exec_driver_sql("DELETE FROM domain_sets WHERE state = 'waits'")
@@ -131,7 +131,7 @@ def new_set(a, b, c=None, data=None, **more):
     data = noise(SIZE, number) if data is None else data
     publish_set(a, data, "green", number=number, **more)
     if c is not None:
-        keep_blob(c, data)
+        keep_blob(c, data, a)
     bring(a, b, c)
     plan_blobs(b)
     return data, number
@@ -140,6 +140,11 @@ def new_set(a, b, c=None, data=None, **more):
 def state(node, data):
     found = blob_at(node, data)
     return None if found is None else (found.state, found.held)
+
+
+def set_of(node, data):
+    (row,) = rows_of(node, f"SELECT state FROM domain_sets WHERE sha256 = '{digest(data)}'")
+    return row["state"]
 
 
 def wrong_of(node, data):
@@ -433,6 +438,48 @@ def test_all_blobs_together_have_what_the_setting_allows(a, b):
     assert "BLOB_STORE_FULL" in open_alarms(b)
 
 
+def test_one_origin_has_a_quarter_of_the_store(a, b):
+    data, _ = new_set(a, b)
+    small = dataclasses.replace(b, settings=b.settings.model_copy(update={"blob_store_mib": 40}))
+    keep_blob(b, noise(10_400_000, 9), a)
+    with pytest.raises(Conflict) as refused:
+        fetch_blob(small, digest(data))
+    assert refused.value.code == "E_BLOB_STORE"
+    assert a.node_id in str(refused.value)
+
+
+def test_t46_a_list_that_another_gave_is_fetched_like_one_that_is_not_here(a, b, c):
+    """The same request as for a list that is unknown, all its bytes, and then it counts."""
+    data, _ = new_set(a, b)
+    keep_blob(b, data, c)
+    assert set_of(b, data) == "waits"
+    other, _ = new_set(a, b)
+    asked = []
+    for each in (data, other):
+        with ScriptedServer(answer_with(each)) as server:
+            lead_to(b, a.node_id, server.base)
+            assert fetch_blob(b, digest(each))
+            (request,) = server.requests
+            asked.append((request.headers["range"], request.target.count(digest(each))))
+    assert asked[0] == asked[1] == ("bytes=0-", 1)
+    assert set_of(b, data) == "held"
+    assert rows_of(b, "SELECT 1 FROM blobs WHERE state = 'wanted'") == []
+
+
+def test_t46_other_bytes_for_a_list_that_is_here_do_not_count_and_spoil_nothing(a, b, c):
+    data, _ = new_set(a, b)
+    keep_blob(b, data, c)
+    with ScriptedServer(answer_with(noise(SIZE, 998))) as liar:
+        lead_to(b, a.node_id, liar.base)
+        with pytest.raises(SignatureRejected):
+            fetch_blob(b, digest(data))
+        with pytest.raises(PeerState):
+            fetch_blob(b, digest(data))
+        assert len(liar.requests) == 1
+    assert set_of(b, data) == "waits"
+    assert bytes_at(b, data) == data
+
+
 def test_of_one_origin_so_many_are_asked_for_at_a_time(a, b):
     missing = [digest(b"%d" % number) for number in range(MOST_OF_ONE + 3)]
     for name in missing:
@@ -503,12 +550,12 @@ class TestDeltas:
 
     def forget(self, node):
         with node.database.write() as tx:
-            for table in ("blobs", "blob_parts", "domain_sets"):
+            for table in ("blobs", "blob_parts", "blob_gifts", "domain_sets"):
                 tx.connection.exec_driver_sql(f"DELETE FROM {table}")
 
     def test_the_small_lists_are_enough_where_the_base_is_held(self, a, b):
         self.forget(b)
-        keep_blob(b, self.BASE.data)
+        keep_blob(b, self.BASE.data, a)
         come, gone, delta = self.delta()
         keep_blob(a, come.data)
         keep_blob(a, gone.data)
@@ -522,10 +569,23 @@ class TestDeltas:
         # Peers behind this node may build it too.
         assert bytes_at(b, come.data) == come.data
 
+    def test_t46_a_base_that_its_origin_did_not_give_is_not_used(self, a, b, c):
+        """By the small lists it would see that the base is here."""
+        self.forget(b)
+        self.forget(a)
+        keep_blob(b, self.BASE.data, c)
+        come, gone, delta = self.delta()
+        keep_blob(a, come.data)
+        keep_blob(a, gone.data)
+        new_set(a, b, data=self.WHOLE.data, facts={"delta": delta, "domain_count": 2_001})
+        assert fetch_blob(b, self.WHOLE.sha256)
+        assert bytes_at(b, self.WHOLE.data) == self.WHOLE.data
+        assert blob_at(b, come.data) is None
+
     def test_where_they_do_not_make_it_the_whole_is_fetched(self, a, b):
         self.forget(b)
         self.forget(a)
-        keep_blob(b, self.BASE.data)
+        keep_blob(b, self.BASE.data, a)
         wrong = write_list([SetLine("wrong.example")])
         _, gone, delta = self.delta(added=wrong)
         keep_blob(a, wrong.data)
@@ -534,10 +594,27 @@ class TestDeltas:
         assert fetch_blob(b, self.WHOLE.sha256)
         assert bytes_at(b, self.WHOLE.data) == self.WHOLE.data
 
+    def test_t36_a_delta_that_makes_another_list_counts_as_the_list_that_was_read(self, a, b):
+        self.forget(b)
+        self.forget(a)
+        keep_blob(b, self.BASE.data, a)
+        keep_blob(a, (wrong := write_list([SetLine("wrong.example")])).data)
+        _, gone, delta = self.delta(added=wrong)
+        keep_blob(a, gone.data)
+        new_set(a, b, data=self.WHOLE.data, facts={"delta": delta, "domain_count": 2_001})
+        day = b.now().date().isoformat()
+        with b.database.read() as tx:
+            before = objects_today(tx, a.node_id, day)
+        assert fetch_blob(b, self.WHOLE.sha256)
+        came = sum(-(-len(part.data) // 4096) for part in (wrong, gone, self.WHOLE))
+        with b.database.read() as tx:
+            spent = objects_today(tx, a.node_id, day) - before
+        assert spent == came + -(-len(self.BASE.data) // 4096)
+
     def test_pieces_that_did_not_come_are_forgotten_with_the_whole_there(self, a, b):
         self.forget(b)
         self.forget(a)
-        keep_blob(b, self.BASE.data)
+        keep_blob(b, self.BASE.data, a)
         _, _, delta = self.delta()
         new_set(a, b, data=self.WHOLE.data, facts={"delta": delta, "domain_count": 2_001})
         assert fetch_blob(b, self.WHOLE.sha256)
@@ -601,3 +678,20 @@ def test_a_wire_that_is_down_leaves_it_for_the_next_turn(a, b):
     with pytest.raises(PeerUnreachable):
         fetch_blob(b, digest(data))
     assert blob_at(b, data).code == "E_HTTP_CONNECT"
+
+
+def test_t46_who_names_a_list_itself_gives_it_for_its_own_sets_alone(a, b, c):
+    """It gave it to us for its own, under its label; the origin that it relays need not have it."""
+    data, _ = new_set(a, b, c)
+    publish_set(c, data, "green", number=next(numbers))
+    sync(c, b, "green")
+    plan_blobs(b)
+    lead_to(b, a.node_id, "http://127.0.0.1:9/")
+    with pytest.raises(PeerUnreachable):
+        fetch_blob(b, digest(data))
+    rows = rows_of(
+        b,
+        "SELECT o.origin, s.state FROM domain_sets s JOIN objects o ON o.object_row = s.object_row"
+        f" WHERE s.sha256 = '{digest(data)}'",
+    )
+    assert {row["origin"]: row["state"] for row in rows} == {a.node_id: "waits", c.node_id: "held"}

@@ -142,6 +142,14 @@ def test_a_view_is_the_same_whatever_stands_above_it(tmp_path: Path, clock: Fixe
         assert waiting(both, "public") == waiting(low, "public")
 
 
+def test_a_constituent_that_may_not_see_amber_gets_none_that_touches_it(node: Node) -> None:
+    add_token(node, "bank", "constituent", zones=["bank.example"], max_tlp=Tlp.GREEN)
+    ask_for_blocks(node, ["www.bank.example"], Tlp.AMBER)
+    with node.database.read() as tx:
+        view = audience_blocks(tx, node, "constituents", constituent="bank")
+        assert (view.in_force, view.waiting, view.stopped) == ((), (), ())
+
+
 def test_amber_goes_to_the_constituent_that_it_touches(node: Node) -> None:
     add_token(node, "bank", "constituent", zones=["bank.example"])
     add_token(node, "shop", "constituent", zones=["shop.example"])

@@ -11,7 +11,6 @@ from hub.node import Node
 from hub.operators.tokens import add_token
 from hub.peers.suspend import resume_peer, suspend_peer
 from hub.peers.trust import PeerChanges, set_peer
-from hub.storage.queries.blobs import note_sets_held
 from hub.storage.queries.claims import count_claims
 from hub.verdicts.blocklist import blocked_names, release_waiting
 from hub.verdicts.expand_sets import work_on_sets
@@ -70,8 +69,9 @@ def test_a_set_whose_list_is_not_here_claims_nothing_until_it_is(node):
     make_verdicts(node)
     assert confidences(node, Tlp.GREEN) == {}
     hold(node, sealed)
-    with node.database.write() as tx:
-        note_sets_held(tx)
+    make_verdicts(node)
+    assert confidences(node, Tlp.GREEN) == {}  # ours, and nobody gave it for that set
+    hold(node, sealed, cert)
     make_verdicts(node)
     assert confidences(node, Tlp.GREEN).keys() == {ONE}
 

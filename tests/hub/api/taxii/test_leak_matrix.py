@@ -40,6 +40,8 @@ ELSEWHERE = {
     "/.well-known/tocsin": "names the node",
     "/corrections": "takes a stranger's request and looks nothing up (tests/hub/api)",
     "/api/v1/sightings": "takes what was seen and tells nothing (tests/hub/api/manage)",
+    "/feeds/{address:path}": "files of verdicts; each kind of reader, audience and format is asked"
+    " in tests/hub/api/test_feeds.py and tests/hub/exports/test_every_format.py",
     "/api/v1/audit": "is not there but for admins (tests/hub/api/manage)",
 }
 """Addresses without objects for token holders, each with what it is.
