@@ -97,8 +97,8 @@ PRESETS: Final[Mapping[TrustLevel, Preset]] = MappingProxyType(
 DNS_TYPES: Final = frozenset(
     {
         "autonomous-system", "domain-name", "extension-definition", "grouping", "identity",
-        "incident", "indicator", "infrastructure", "ipv4-addr", "ipv6-addr", "malware", "marking-definition",
-        "network-traffic", "note", "observed-data", "opinion", "relationship", "report",
+        "incident", "indicator", "infrastructure", "ipv4-addr", "ipv6-addr", "malware",
+        "marking-definition", "network-traffic", "note", "observed-data", "opinion", "relationship", "report",
         "sighting", "url",
     }
 )  # fmt: skip

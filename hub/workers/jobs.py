@@ -206,9 +206,7 @@ def _run_pull(turn: Turn) -> JobEnd:
 
 
 def _run_blob(turn: Turn) -> JobEnd:
-    is_done = fetch_blob(
-        turn.node, turn.job.subject, http=turn.http, is_stopping=turn.is_stopping
-    )
+    is_done = fetch_blob(turn.node, turn.job.subject, http=turn.http, is_stopping=turn.is_stopping)
     return JobEnd(None if is_done else timedelta(0))
 
 
