@@ -98,8 +98,8 @@ DNS_TYPES: Final = frozenset(
     {
         "autonomous-system", "domain-name", "extension-definition", "grouping", "identity",
         "incident", "indicator", "infrastructure", "ipv4-addr", "ipv6-addr", "malware",
-        "marking-definition", "network-traffic", "note", "observed-data", "opinion", "relationship", "report",
-        "sighting", "url",
+        "marking-definition", "network-traffic", "note", "observed-data", "opinion", "relationship",
+        "report", "sighting", "url",
     }
 )  # fmt: skip
 """Types of objects in which claims about names travel, with what they refer to."""
