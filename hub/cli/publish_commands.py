@@ -24,6 +24,7 @@ from hub.cli.output import (
 )
 from hub.cli.progress import progressing
 from hub.cli.publish_input import ReadFile, read_drafts
+from hub.cli.report_output import SHOWN_LINES, report_document, tell_report
 from hub.cli.words import FileFormat, Urgency
 
 if TYPE_CHECKING:
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 POLICY_CODES: Final = frozenset({"E_REF_LEAK", "E_LABEL_STRICTER", "E_LABEL_LIVE", "E_WITHDRAWN"})
 """Codes of single objects that policy refused; the others say that an object is broken."""
 MOST_IDS: Final = 1_000
-SHOWN_LINES: Final = 5
-LISTED_LINES: Final = 100
 
 
 def publish(
@@ -150,27 +149,17 @@ def exit_code(outcome: PublishOutcome) -> int:
 
 
 def _document(outcome: PublishOutcome, found: ReadFile, *, dry_run: bool) -> dict[str, Any]:
-    report = found.report
     document: dict[str, Any] = plain(outcome)
     if len(outcome.stix_ids) > MOST_IDS:
         del document["stix_ids"]
     return document | {
         "dry_run": dry_run,
-        "import": {
-            "format": found.kind.value,
-            "total": report.total_lines,
-            "taken": report.taken,
-            "changed": len(report.changed),
-            "comments": report.comments,
-            "blanks": report.blanks,
-            "skipped": report.counts(),
-            "lines": plain(report.skipped[:LISTED_LINES]),
-        },
+        "import": {"format": found.kind.value, **report_document(found.report)},
     }
 
 
 def _tell(outcome: PublishOutcome, report: ImportReport, *, dry_run: bool) -> None:
-    _tell_import(report)
+    tell_report(report)
     done = "Would publish" if dry_run else "Published"
     feeds = ", ".join(feed.split("/")[1] for feed in outcome.feeds)
     unchanged = f"; {outcome.unchanged:,} published already" if outcome.unchanged else ""
@@ -189,18 +178,6 @@ def _tell(outcome: PublishOutcome, report: ImportReport, *, dry_run: bool) -> No
         )
     else:
         hint("There is no peer yet, so nobody is told; `tocsin peer invite` begins a pairing.")
-
-
-def _tell_import(report: ImportReport) -> None:
-    skipped = sum(report.counts().values())
-    say(
-        f"Read {report.total_lines:,}: took {report.taken:,}, skipped {skipped:,}, "
-        f"comments {report.comments:,}, blank {report.blanks:,}."
-    )
-    for code, number in report.counts().items():
-        first = [line for line in report.skipped if line.code == code][:SHOWN_LINES]
-        hint(f"Skipped {number:,} for {code}:")
-        hint(*(f"  {line.line}: {line.text[:80]} ({line.detail})" for line in first))
 
 
 def withdraw(

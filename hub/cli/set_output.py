@@ -16,15 +16,13 @@ from hub.cli.output import (
     show_facts,
     show_table,
 )
+from hub.cli.report_output import SHOWN_LINES, report_document, tell_report
 
 if TYPE_CHECKING:
     from hub.exchange.publish_sets import PublishedSet, SetsOutcome
     from hub.exchange.set_listing import KnownSet
-    from hub.imports.drafts import ImportReport
     from hub.imports.set_names import SetNames
 
-_LISTED: Final = 100
-_SHOWN: Final = 5
 _STANDS: Final = frozenset({"new", "changed", "unchanged"})
 _LET_GO: Final = frozenset({"dropping", "dropped"})
 _KIB: Final = 1024
@@ -43,31 +41,19 @@ def outcome_document(outcome: SetsOutcome, found: SetNames, *, dry_run: bool) ->
     return document | {
         "dry_run": dry_run,
         "names": len({line.name for line in found.lines}),
-        "import": _report_document(found.names),
-        "dates": None if found.dates is None else _report_document(found.dates),
+        "import": report_document(found.names),
+        "dates": None if found.dates is None else report_document(found.dates),
         "unlisted": len(found.unlisted),
-    }
-
-
-def _report_document(report: ImportReport) -> dict[str, Any]:
-    return {
-        "total": report.total_lines,
-        "taken": report.taken,
-        "changed": len(report.changed),
-        "comments": report.comments,
-        "blanks": report.blanks,
-        "skipped": report.counts(),
-        "lines": plain(report.skipped[:_LISTED]),
     }
 
 
 def tell_outcome(outcome: SetsOutcome, found: SetNames, *, dry_run: bool) -> None:
     """Tell what was taken, which lists were made, and who gets which."""
-    _tell_report("Names", found.names)
+    tell_report(found.names, "Names")
     if found.dates is not None:
-        _tell_report("Days", found.dates)
+        tell_report(found.dates, "Days")
     if found.unlisted:
-        first = ", ".join(found.unlisted[:_SHOWN])
+        first = ", ".join(found.unlisted[:SHOWN_LINES])
         hint(f"{count(len(found.unlisted), 'name')} with days but not in the list: {first} …")
     say("Would publish:" if dry_run else "Published:")
     show_table(
@@ -95,25 +81,12 @@ def tell_outcome(outcome: SetsOutcome, found: SetNames, *, dry_run: bool) -> Non
         ],
     )
     for each in outcome.sets:
-        for refused in each.refused[:_SHOWN]:
+        for refused in each.refused[:SHOWN_LINES]:
             hint(f"Refused {refused.stix_id}: {refused.detail} ({refused.code}) {refused.remedy}")
     for name in outcome.idle:
         hint(f"{name} gets nothing: no name is in its TLDs.")
     if outcome.left_over:
         hint(f"Nobody was named for: {_some(outcome.left_over)}.")
-
-
-def _tell_report(what: str, report: ImportReport) -> None:
-    skipped = report.counts()
-    say(
-        f"{what}: read {report.total_lines:,}, took {report.taken:,} ({len(report.changed):,} "
-        f"changed), skipped {sum(skipped.values()):,}, comments {report.comments:,}, "
-        f"blank {report.blanks:,}."
-    )
-    for code, number in skipped.items():
-        hint(f"Skipped {number:,} for {code}:")
-        first = [line for line in report.skipped if line.code == code][:_SHOWN]
-        hint(*(f"  {line.line}: {line.text[:80]} ({line.detail})" for line in first))
 
 
 def _part(published: PublishedSet) -> str:

@@ -15,15 +15,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.exchange.publish_names import IDN_BYTES, NameOptions
+from hub.exchange.publish_names import NameOptions, fresh_indicators
 from hub.exchange.same_claim import lasts, says_the_same
 from hub.imports.drafts import Draft
 from hub.imports.list_reading import NamedLine
-from hub.imports.name_drafts import indicators_from_names
 from hub.node import Node
 from hub.storage.queries import imports as stored
 from hub.storage.queries.objects import ObjectRow, claims_of, contents_of
-from schemas.identifiers import b32
 from schemas.markings import Tlp
 from schemas.strict_json import strict_loads
 from schemas.timestamps import read_stix_time, write_wire_time
@@ -51,16 +49,7 @@ def drafts_on_feed(
         tlp: the label of what prints none.
     """
     now = node.now()
-    fresh = indicators_from_names(
-        lines,
-        node_id=node.node_id,
-        identity=node.identity,
-        now=now,
-        valid_days=options.valid_days,
-        threat_type=options.threat_type,
-        confidence=options.confidence,
-        new_idn=lambda: b32(node.entropy(IDN_BYTES)),
-    )
+    fresh = fresh_indicators(node, lines, options, now)
     known = _known(node, feed, {subject_of(line) for line in lines})
     if not known:
         return list(fresh)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,7 +51,7 @@ def drafts_from_names(
         if options.threat_type in draft.value.get("labels", ())
     }
     plain = [line for line in names if line.said is None]
-    fresh = _fresh(node, [n for n in plain if n.name.a_label not in kept], options, now)
+    fresh = fresh_indicators(node, [n for n in plain if n.name.a_label not in kept], options, now)
     wanted = {line.name.a_label for line in plain}
     told = [line for line in names if line.said is not None]
     return [
@@ -59,14 +59,15 @@ def drafts_from_names(
         *fresh,
         *(
             _as_live(line, draft, live.get(line.name.a_label, ()), now)
-            for line, draft in zip(told, _fresh(node, told, options, now), strict=True)
+            for line, draft in zip(told, fresh_indicators(node, told, options, now), strict=True)
         ),
     ]
 
 
-def _fresh(
-    node: Node, names: Sequence[NamedLine], options: NameOptions, now: datetime
+def fresh_indicators(
+    node: Node, names: Iterable[NamedLine], options: NameOptions, now: datetime
 ) -> list[Draft]:
+    """Make one new indicator a name, whatever is there already."""
     return list(
         indicators_from_names(
             names,

@@ -13,7 +13,6 @@ What it does not do: serve parts of a blob that is not whole here, since nobody 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,8 +20,9 @@ from typing import Final
 
 from federation.delivery.page_size import TARGET_SECONDS
 from federation.delivery.plan import Turn
-from hub.errors import NotFound, RateLimited
+from hub.errors import NotFound
 from hub.exchange.serve_feeds import may_read_as
+from hub.exchange.served_turns import require_line
 from hub.node import Node
 from hub.peers.audiences import Naming, naming_of
 from hub.storage.queries.blobs import HELD, PART, blob_range, find_blob
@@ -80,7 +80,7 @@ def serve_blob(
         readable = _is_readable(tx, peer, name)
     if blob is None or blob.state != HELD or blob.size is None or not readable:
         raise NotFound("E_NOT_FOUND", "no blob of this digest is shared with this peer")
-    _require_turn(node)
+    require_line(node, Turn.BLOB)
     served = BlobServed(name, blob.size, 0, blob.size, whole=True)
     if asked is None or not asked.startswith("bytes=") or if_range not in (None, served.etag):
         return served
@@ -117,18 +117,6 @@ def _is_in_its_part(named: NamedFeed, naming: Naming) -> bool:
     """Tell whether the entry stands behind the place where this reader's part of a feed begins."""
     begin = naming.begins_after(named.feed.name) if named.feed.own else 0
     return named.last_seq > begin
-
-
-def _require_turn(node: Node) -> None:
-    """Blobs go last over a thin line; asked only after it is settled that the peer may read it."""
-    seconds = node.line.outbound.wait_for(Turn.BLOB)
-    if seconds > 0:
-        raise RateLimited(
-            "E_QUOTA",
-            "this node's line is busy",
-            "Come again after the time that is named.",
-            retry_after=math.ceil(seconds),
-        )
 
 
 def _room(node: Node) -> int:

@@ -14,7 +14,7 @@ import math
 from typing import Final
 
 from federation.delivery.page_size import TARGET_SECONDS
-from federation.delivery.plan import FeedWanted, read_urgency, turn_of
+from federation.delivery.plan import FeedWanted, Turn, read_urgency, turn_of
 from hub.errors import RateLimited
 from hub.node import Node
 from hub.storage.queries.feeds import FeedRow
@@ -36,7 +36,16 @@ def require_turn(tx: Transaction, node: Node, feed: FeedRow, after_seq: int) -> 
     if line.rate is None:
         return
     urgency = read_urgency(urgencies_of(tx, feed.feed_row), after_seq)
-    seconds = line.wait_for(turn_of(FeedWanted(feed.name, urgency), sender=node.node_id))
+    require_line(node, turn_of(FeedWanted(feed.name, urgency), sender=node.node_id))
+
+
+def require_line(node: Node, turn: Turn) -> None:
+    """Refuse what has its turn later, while the line is taken.
+
+    Raises:
+        RateLimited: ``E_QUOTA`` with ``retry_after``.
+    """
+    seconds = node.line.outbound.wait_for(turn)
     if seconds > 0:
         raise RateLimited(
             "E_QUOTA",

@@ -66,7 +66,7 @@ def test_names_are_published_and_every_line_is_accounted_for(tocsin, names):
 def test_a_person_is_told_what_was_skipped_and_why(tocsin, names):
     done = tocsin("publish", str(names), "--tlp", "clear")
     assert done.exit_code == 0
-    assert "took 2, skipped 2, comments 1, blank 1" in done.stdout
+    assert "took 2 (0 changed), skipped 2, comments 1, blank 1" in done.stdout
     assert "Published 2 objects in 1 entry of clear" in done.stdout
     assert "3: http://x.example/a" in done.stderr
 
