@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -170,22 +172,33 @@ def _reader(log_format: LogFormat, *, dns_events: bool) -> LineReader:
 def _follow(node: Node, log: LogSource, tally: Tally, *, once: bool) -> None:
     from hub.verdicts.followed_sightings import follow_log
 
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
     if not once:
         hint(f"Following {log.path} until SIGTERM.")
     looks, said = 0, 0
-    while not ended.is_set():
-        if follow_log(node, log, tally):
-            continue
-        if once:
-            return
-        looks += 1
-        if looks % _SAY_EVERY == 0 and tally.lines != said:
-            said = tally.lines
-            _say_tally(tally)
-        ended.wait(_LOOK_EVERY)
+    with _until_told() as ended:
+        while not ended.is_set():
+            if follow_log(node, log, tally):
+                continue
+            if once:
+                return
+            looks += 1
+            if looks % _SAY_EVERY == 0 and tally.lines != said:
+                said = tally.lines
+                _say_tally(tally)
+            ended.wait(_LOOK_EVERY)
+
+
+@contextmanager
+def _until_told() -> Iterator[threading.Event]:
+    """Give an event that SIGTERM and SIGINT set; who listened before does so again after."""
+    ended = threading.Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, lambda *_: ended.set()) for number in numbers}
+    try:
+        yield ended
+    finally:
+        for number, listener in before.items():
+            signal.signal(number, listener)
 
 
 def _say_tally(tally: Tally) -> None:

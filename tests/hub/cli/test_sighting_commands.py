@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 
@@ -46,3 +48,11 @@ def test_what_cannot_be_followed_is_said(tocsin, tmp_path):
 def test_nobody_is_listed_who_was_not_asked_for(tocsin, log):
     tocsin("sighting", "follow", str(log), "--format", "bind", "--once", "--keep-clients")
     assert tocsin.json("sighting", "clients") == []
+
+
+def test_who_listened_to_signals_before_does_so_again_after(tocsin, log):
+    """Else a process that goes on, or is forked later, could not be ended any more."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.getsignal(number) for number in numbers]
+    tocsin("sighting", "follow", str(log), "--format", "bind", "--once")
+    assert [signal.getsignal(number) for number in numbers] == before
